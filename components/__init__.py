@@ -1,0 +1,1 @@
+"""The federation's Pulumi components, and the pure decisions beside them."""

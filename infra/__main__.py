@@ -1,0 +1,1 @@
+"""The federation program: settings, then the stack kind, then its exports."""

@@ -1,0 +1,1 @@
+"""What the scripts call: engine, environments, stacks through the Automation API, demo and previews."""

@@ -1,0 +1,1 @@
+"""Pulumi resources for a Flower SuperLink: which SuperNodes it lets in."""

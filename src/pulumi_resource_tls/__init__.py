@@ -1,0 +1,1 @@
+"""A `tls` provider plugin for machines that cannot download the official one."""
