@@ -1,0 +1,174 @@
+"""FlowerSuperLink: the federation's server in one zone, as a OneFlow service of one VM.
+
+It makes no certificate and opens no port: FederationPKI and the zone's network do. The server's private key goes into
+this VM's own template and nowhere else; OneFlow documents carry no setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+import pulumi
+
+import pulumi_opennebula as opennebula
+from components.contextualization import SuperLinkContext, encode_certificates, encode_private_key, fleet_endpoint
+from components.ports import CONTROL_PORT
+from components.service_documents import Role, service_template
+from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory
+from components.versions import check_version
+
+ROLE = Role(name="superlink", min_vms=1, max_vms=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowerSuperLinkArgs:
+    """What a SuperLink is made of."""
+
+    provider: opennebula.Provider
+    """Connection to the zone that it runs in."""
+    zone: str
+    federation: str
+    flower_version: str
+    address: IPv4Address
+    """Its address; fixed, because the certificate and every zone's settings name it."""
+    network_id: pulumi.Input[int]
+    image_id: pulumi.Input[int]
+    security_group_ids: Sequence[pulumi.Input[int]] = ()
+    """For networks that have not the right groups themselves."""
+    ca_certificate: pulumi.Input[str]
+    """The federation's CA, PEM."""
+    ca_fingerprint: pulumi.Input[str]
+    """sha256 of the CA's DER, hex."""
+    server_certificate: pulumi.Input[str]
+    """PEM, valid for `address` and for 127.0.0.1 and localhost."""
+    server_key: pulumi.Input[str]
+    """PEM; kept secret whether or not it comes as a secret."""
+    admin_networks: Sequence[IPv4Network]
+    """Who may reach the Control API."""
+    endpoint_host: str | None = None
+    """Name under which zones reach the SuperLink; None is its address."""
+    num_clients: int | None = None
+    """Nodes that a run waits for, as a default for apps."""
+    memory_mb: int = 1024
+    cpu: float = 1.0
+    """Share of a physical CPU."""
+    vcpu: int = 2
+    log_level: str = "INFO"
+    project_url: str | None = None
+    onegate_ca: str | None = None
+    """PEM of the CA behind OneGate's TLS; None leaves it to the guest's own CAs."""
+
+
+class FlowerSuperLink(pulumi.ComponentResource):
+    """A SuperLink that is running and has proven that it answers.
+
+    Args:
+        name: Name of the component; the zone's name is the usual one.
+        args: What it is made of.
+        opts: Options of the component. Its resources take their provider from `args`.
+
+    Raises:
+        RefusalError: A size, version or context value is not allowed; nothing has been declared then.
+    """
+
+    fleet_endpoint: pulumi.Output[str]
+    """`host:9092`, for SuperNodes; known when the service is running."""
+    control_endpoint: pulumi.Output[str]
+    """`host:9093`, for operators; known when the service is running."""
+    service_id: pulumi.Output[str]
+    """Number of the OneFlow service."""
+    address: pulumi.Output[str]
+    """The VM's address."""
+    service: opennebula.Service
+    """For resources that live and die with the SuperLink's database."""
+
+    def __init__(self, name: str, args: FlowerSuperLinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        check_version(args.flower_version, where="flowerVersion")
+        check_memory(args.memory_mb, floor_mb=SUPERLINK_MEMORY_FLOOR_MB, where="superlink.memoryMb")
+        check_cpu(args.cpu, where="superlink.cpu")
+        context = _context(args)
+        super().__init__("flower:index:FlowerSuperLink", name, None, opts)
+        # A service that is replaced must have freed the SuperLink's only address before its successor asks for it.
+        options = pulumi.ResourceOptions(parent=self, provider=args.provider, delete_before_replace=True)
+        object_name = f"flower-superlink-{args.zone}"
+
+        template = opennebula.Template(
+            f"{name}-vm",
+            name=object_name,
+            description=f"SuperLink of the federation {args.federation}",
+            cpu=args.cpu,
+            vcpu=args.vcpu,
+            memory=args.memory_mb,
+            context=context,
+            disks=[opennebula.TemplateDiskArgs(image_id=args.image_id)],
+            nics=[
+                opennebula.TemplateNicArgs(
+                    network_id=args.network_id,
+                    ip=str(args.address),
+                    security_groups=list(args.security_group_ids) or None,
+                )
+            ],
+            permissions="600",
+            opts=options,
+        )
+        document = template.id.apply(
+            lambda id_: service_template(
+                name=object_name,
+                description=f"SuperLink of the federation {args.federation}",
+                role=ROLE,
+                vm_template_id=int(id_),
+            )
+        )
+        service_document = opennebula.ServiceTemplate(
+            f"{name}-service-template", name=object_name, template=document, permissions="600", opts=options
+        )
+        self.service = opennebula.Service(
+            f"{name}-service",
+            name=object_name,
+            template_id=service_document.id.apply(int),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=args.provider,
+                delete_before_replace=True,
+                custom_timeouts=pulumi.CustomTimeouts(create="10m", delete="5m"),
+            ),
+        )
+
+        host = args.endpoint_host or str(args.address)
+        self.service_id = self.service.id
+        # Whoever uses an endpoint waits for the service: both are derived from it.
+        self.fleet_endpoint = self.service.id.apply(lambda _: fleet_endpoint(host))
+        self.control_endpoint = self.service.id.apply(lambda _: f"{host}:{CONTROL_PORT}")
+        self.address = self.service.id.apply(lambda _: str(args.address))
+        self.register_outputs(
+            {
+                "fleetEndpoint": self.fleet_endpoint,
+                "controlEndpoint": self.control_endpoint,
+                "serviceId": self.service_id,
+                "address": self.address,
+            }
+        )
+
+
+def _context(args: FlowerSuperLinkArgs) -> dict[str, pulumi.Input[str]]:
+    """The VM's CONTEXT; of all its values the server key alone is a secret, so that previews show the others."""
+    plain = SuperLinkContext(
+        federation=args.federation,
+        zone=args.zone,
+        flower_version=args.flower_version,
+        log_level=args.log_level,
+        project_url=args.project_url,
+        admin_networks=args.admin_networks,
+        num_clients=args.num_clients,
+    ).variables()
+    onegate = {} if args.onegate_ca is None else {"FL_ONEGATE_CA": encode_certificates(args.onegate_ca)}
+    return {
+        **plain,
+        **onegate,
+        "FL_CA_CERT": pulumi.Output.from_input(args.ca_certificate).apply(encode_certificates),
+        "FL_CA_FINGERPRINT": args.ca_fingerprint,
+        "FL_SERVER_CERT": pulumi.Output.from_input(args.server_certificate).apply(encode_certificates),
+        "FL_SERVER_KEY": pulumi.Output.secret(args.server_key).apply(encode_private_key),
+    }

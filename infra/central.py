@@ -1,0 +1,128 @@
+"""A stack of kind `central`: CA, network, SuperLink, and the enrolment of the nodes that trusted zones bring.
+
+Nodes are read before anything is declared. A trusted zone that has no stack yet brings none, and is named in the log;
+one node too many, or one key, name or partition twice, and the whole stack is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+from components.federation_pki import FederationPKI, FederationPKIArgs
+
+import pulumi_flower
+from components.ports import superlink_rules
+from components.roster import Node, ZoneRoll, enrol, read_roll
+from components.stack_facts import read_outputs
+from components.superlink import FlowerSuperLink, FlowerSuperLinkArgs
+from infra.central_settings import CentralSettings, TrustedZone
+from infra.cloud import zone_provider
+from infra.network import appliance_image, zone_network
+
+
+def declare(settings: CentralSettings) -> dict[str, pulumi.Input[Any]]:
+    """Declare the stack.
+
+    Returns:
+        Its outputs.
+
+    Raises:
+        ComponentError: A zone's nodes, or a setting, are refused; nothing has been declared then.
+    """
+    nodes = enrol([_roll(zone) for zone in settings.zones])
+    common, superlink_settings = settings.common, settings.superlink
+    host = superlink_settings.host
+    provider = zone_provider(common.zone, settings.cloud)
+    pki = FederationPKI(
+        common.federation,
+        FederationPKIArgs(
+            federation=common.federation,
+            # localhost and 127.0.0.1: the SuperLink's own executor dials it there, and so does the gateway.
+            server_names=["localhost", *([] if host is None else [host]), *superlink_settings.names],
+            server_addresses=["127.0.0.1", str(superlink_settings.address)],
+        ),
+    )
+    network = zone_network(common, settings.site.network, superlink_rules(settings.admin_networks), provider=provider)
+    superlink = FlowerSuperLink(
+        common.zone,
+        FlowerSuperLinkArgs(
+            provider=provider,
+            zone=common.zone,
+            federation=common.federation,
+            flower_version=common.flower_version,
+            address=superlink_settings.address,
+            endpoint_host=host,
+            network_id=network.network_id,
+            security_group_ids=network.card_security_groups,
+            image_id=appliance_image(common, settings.site.image, provider=provider),
+            ca_certificate=pki.ca_certificate,
+            ca_fingerprint=pki.ca_fingerprint,
+            server_certificate=pki.server_certificate,
+            server_key=pki.server_key,
+            admin_networks=settings.admin_networks,
+            num_clients=settings.num_clients,
+            memory_mb=superlink_settings.memory_mb,
+            cpu=superlink_settings.cpu,
+            vcpu=superlink_settings.vcpu,
+            log_level=common.log_level,
+            project_url=common.project_url,
+            onegate_ca=settings.cloud.onegate_ca,
+        ),
+    )
+    return {
+        "superlink_fleet_endpoint": superlink.fleet_endpoint,
+        "superlink_control_endpoint": superlink.control_endpoint,
+        "ca_certificate": pki.ca_certificate,
+        "ca_fingerprint": pki.ca_fingerprint,
+        "flower_version": common.flower_version,
+        "federation": common.federation,
+        "zone": common.zone,
+        "service_id": superlink.service_id,
+        "registered_nodes": _register(nodes, superlink=superlink, ca_certificate=pki.ca_certificate),
+    }
+
+
+def _roll(zone: TrustedZone) -> ZoneRoll:
+    outputs = read_outputs(zone.stack)
+    if outputs is None:
+        pulumi.log.info(
+            f"{zone.name}: stack {zone.stack} does not exist yet, so it brings no nodes; run up here again after it"
+        )
+    elif not outputs:
+        pulumi.log.info(f"{zone.name}: stack {zone.stack} has no outputs and brings no nodes")
+    return read_roll(zone=zone.name, stack=zone.stack, max_nodes=zone.max_nodes, outputs=outputs)
+
+
+def _register(
+    nodes: tuple[Node, ...], *, superlink: FlowerSuperLink, ca_certificate: pulumi.Output[str]
+) -> list[dict[str, pulumi.Input[Any]]]:
+    """One registration a node, named as the node. They live in the SuperLink's database, so they go with its VM."""
+    provider = pulumi_flower.Provider(
+        "superlink",
+        endpoint=superlink.control_endpoint,
+        ca_certificate=ca_certificate,
+        opts=pulumi.ResourceOptions(depends_on=[superlink.service]),
+    )
+    registered: list[dict[str, pulumi.Input[Any]]] = []
+    for node in nodes:
+        registration = pulumi_flower.SuperNodeRegistration(
+            node.name,
+            name=node.name,
+            public_key=node.public_key,
+            opts=pulumi.ResourceOptions(
+                provider=provider,
+                depends_on=[superlink.service],
+                deleted_with=superlink.service,
+                replace_with=[superlink.service],
+            ),
+        )
+        registered.append(
+            {
+                "name": node.name,
+                "node_id": registration.node_id,
+                "fingerprint": registration.fingerprint,
+                "partition_id": node.partition_id,
+            }
+        )
+    return registered

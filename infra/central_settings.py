@@ -1,0 +1,129 @@
+"""Settings of a stack of kind `central`: the SuperLink, who may operate it, and which zones it trusts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from components.node_names import check_zone_name
+from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory, check_superlink_address
+from components.stack_facts import qualified
+from infra.cloud_settings import CloudSettings
+from infra.config_reader import UNKNOWN, Problems, Section
+from infra.site_settings import Common, Site
+
+CENTRAL_KEYS = ("superlink", "adminNetworks", "numClients", "zones")
+_SUPERLINK_KEYS = ("address", "host", "names", "memoryMb", "cpu", "vcpu")
+_ZONE_KEYS = ("name", "stack", "maxNodes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuperLinkSettings:
+    """The SuperLink's VM."""
+
+    address: IPv4Address
+    host: str | None
+    """Name under which zones reach it; None is its address."""
+    names: tuple[str, ...]
+    """Further DNS names for its certificate."""
+    memory_mb: int
+    cpu: float
+    vcpu: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustedZone:
+    """A zone whose nodes the centre enrols."""
+
+    name: str
+    stack: str
+    """Full name of its stack."""
+    max_nodes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CentralSettings:
+    """Everything that a central stack is made from."""
+
+    common: Common
+    cloud: CloudSettings
+    site: Site
+    superlink: SuperLinkSettings
+    admin_networks: tuple[IPv4Network, ...]
+    num_clients: int | None
+    zones: tuple[TrustedZone, ...]
+
+
+def read_central(
+    section: Section, problems: Problems, *, common: Common, cloud: CloudSettings, site: Site
+) -> CentralSettings:
+    """Read what only a central stack has, and end the reading.
+
+    Raises:
+        SeveralRefusalsError: Something was refused, here or before.
+    """
+    superlink_section = problems.attempt(lambda: section.section("superlink", known=_SUPERLINK_KEYS))
+    superlink = problems.attempt(lambda: _read_superlink(superlink_section, problems, site), given=(superlink_section,))
+    admin_networks = problems.attempt(lambda: section.networks("adminNetworks"))
+    num_clients = problems.attempt(lambda: section.integer("numClients") if section.has("numClients") else None)
+    zone_sections = problems.attempt(lambda: section.sections("zones", known=_ZONE_KEYS))
+    zones = tuple(
+        _read_zone(entry, problems)
+        for entry in (() if zone_sections is UNKNOWN else zone_sections)  # type: ignore[comparison-overlap]
+    )
+    problems.attempt(lambda: _refuse_twice(section, zones))
+    problems.finish()
+    return CentralSettings(
+        common=common,
+        cloud=cloud,
+        site=site,
+        superlink=superlink,
+        admin_networks=admin_networks,
+        num_clients=num_clients,
+        zones=zones,
+    )
+
+
+def _read_superlink(section: Section, problems: Problems, site: Site) -> SuperLinkSettings:
+    address = problems.attempt(lambda: section.address("address"))
+    addresses = UNKNOWN if site.network is UNKNOWN else site.network.addresses  # type: ignore[comparison-overlap]
+    problems.attempt(lambda: check_superlink_address(address, site.network.addresses), given=(address, addresses))
+    return SuperLinkSettings(
+        address=address,
+        host=problems.attempt(lambda: section.optional_text("host")),
+        names=problems.attempt(lambda: section.texts("names")),
+        memory_mb=problems.attempt(
+            lambda: check_memory(
+                section.integer("memoryMb", 1024), floor_mb=SUPERLINK_MEMORY_FLOOR_MB, where="superlink.memoryMb"
+            )
+        ),
+        cpu=problems.attempt(lambda: check_cpu(section.number("cpu", 1.0), where="superlink.cpu")),
+        vcpu=problems.attempt(lambda: section.integer("vcpu", 2)),
+    )
+
+
+def _read_zone(section: Section, problems: Problems) -> TrustedZone:
+    return TrustedZone(
+        name=problems.attempt(lambda: check_zone_name(section.text("name"), where=section.name("name"))),
+        stack=problems.attempt(lambda: qualified(section.text("stack"), project="flower-federation")),
+        max_nodes=problems.attempt(lambda: _read_max_nodes(section)),
+    )
+
+
+def _read_max_nodes(section: Section) -> int:
+    count = section.integer("maxNodes")
+    if count < 0:
+        raise section.wrong("maxNodes", count, "0 or more", reason="0 keeps a zone listed and lets nobody in")
+    return count
+
+
+def _refuse_twice(section: Section, zones: tuple[TrustedZone, ...]) -> None:
+    for names in ([zone.name for zone in zones], [zone.stack for zone in zones]):
+        twice = sorted({name for name in names if name is not UNKNOWN and names.count(name) > 1})  # type: ignore[comparison-overlap]
+        if twice:
+            raise section.wrong(
+                "zones",
+                ", ".join(twice),
+                "a list that names each zone and each stack once",
+                reason="each entry's maxNodes would count for the same nodes again",
+            )

@@ -1,0 +1,155 @@
+"""Where a stack's zone is and how to log in there. It opens no connection: the provider does, and says what fails.
+
+Credentials are looked for in this order: secret configuration (`username`, `password`), the file that `oneAuthFile`
+names, the environment (OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD, or ONE_AUTH as OpenNebula's own tools use it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from components.errors import RefusalError
+from infra.config_reader import Problems, Section
+
+CLOUD_KEYS = (
+    "endpoint",
+    "flowEndpoint",
+    "caFile",
+    "onegateCaFile",
+    "username",
+    "password",
+    "oneAuthFile",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """The machine that the program runs on."""
+
+    root: Path
+    """What relative paths of the settings are relative to."""
+    environment: Mapping[str, str] = field(repr=False)
+
+    def path(self, text: str) -> Path:
+        """A path of the settings as an absolute one."""
+        return (self.root / Path(text).expanduser()).absolute()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """A user of the zone."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudSettings:
+    """A connection to a zone."""
+
+    endpoint: str
+    """oned's XML-RPC, such as https://cloud.example:2633/RPC2."""
+    flow_endpoint: str
+    """OneFlow, such as https://cloud.example:2474."""
+    credentials: Credentials
+    ca_file: Path | None
+    """CA that both endpoints are verified against; None: the system's."""
+    onegate_ca: str | None
+    """PEM of the CA that guests verify OneGate against; None: the guest's own."""
+
+
+def read_cloud(
+    section: Section, problems: Problems, machine: Surroundings, *, secret_keys: frozenset[str], file: str
+) -> CloudSettings:
+    """Read the connection.
+
+    Args:
+        section: The stack's own level.
+        problems: Collects what is refused.
+        machine: For files and environment.
+        secret_keys: Keys that the configuration encrypts.
+        file: The stack file, for remedies.
+    """
+    endpoint = problems.attempt(lambda: _read_url(section, "endpoint", machine, "OPENNEBULA_ENDPOINT", "ONE_XMLRPC"))
+    flow = problems.attempt(
+        lambda: _read_url(section, "flowEndpoint", machine, "OPENNEBULA_FLOW_ENDPOINT", "ONEFLOW_URL")
+    )
+    credentials = problems.attempt(lambda: _read_credentials(section, machine, secret_keys, file))
+    ca_file = problems.attempt(lambda: _read_pem_path(section, "caFile", machine))
+    onegate_ca = problems.attempt(lambda: _read_onegate_ca(section, machine))
+    return CloudSettings(
+        endpoint=endpoint, flow_endpoint=flow, credentials=credentials, ca_file=ca_file, onegate_ca=onegate_ca
+    )
+
+
+def _read_url(section: Section, key: str, machine: Surroundings, *variables: str) -> str:
+    inherited = next((machine.environment[name] for name in variables if machine.environment.get(name)), None)
+    url = section.text(key, inherited)
+    if not url.startswith(("https://", "http://")):
+        raise section.wrong(key, url, "a URL that begins with https:// or http://")
+    return url
+
+
+def _read_credentials(section: Section, machine: Surroundings, secret_keys: frozenset[str], file: str) -> Credentials:
+    if section.has("username") or section.has("password"):
+        if "password" not in secret_keys and section.has("password"):
+            raise RefusalError(
+                value="password: in plain text (not shown)",
+                rule="a password in the configuration is encrypted",
+                reason="stack files are committed",
+                remedy="pulumi config set --secret password, without the value on the command line; change it in the "
+                "zone, too, if the file has been shared",
+            )
+        return Credentials(username=section.text("username"), password=section.text("password"))
+    if section.has("oneAuthFile"):
+        path = machine.path(section.text("oneAuthFile"))
+        return _read_one_auth(path, named_by=f"oneAuthFile in {file}")
+    name, password = (machine.environment.get(f"OPENNEBULA_{part}") for part in ("USERNAME", "PASSWORD"))
+    if name and password:
+        return Credentials(username=name, password=password)
+    if machine.environment.get("ONE_AUTH"):
+        return _read_one_auth(machine.path(machine.environment["ONE_AUTH"]), named_by="the environment's ONE_AUTH")
+    raise RefusalError(
+        value="zone credentials: none found",
+        rule="each stack has a user of its own zone",
+        reason="every call to OpenNebula carries a user and a password",
+        remedy=f"set username and (with --secret) password, or oneAuthFile, in {file}; or OPENNEBULA_USERNAME and "
+        "OPENNEBULA_PASSWORD, or ONE_AUTH, in the environment",
+    )
+
+
+def _read_one_auth(path: Path, *, named_by: str) -> Credentials:
+    try:
+        username, colon, password = path.read_text(encoding="utf-8").strip().partition(":")
+    except OSError as error:
+        raise RefusalError(
+            value=f"zone credentials: {path} ({error.strerror})",
+            rule=f"the file that {named_by} names exists and can be read",
+            reason="it holds the zone's user and password",
+            remedy="start the embedded zone that writes it (scripts/demo), or name another file",
+        ) from error
+    if not (username and colon and password):
+        raise RefusalError(
+            value=f"zone credentials: {path} (content not shown)",
+            rule="the file holds one line, user:password, as OpenNebula's one_auth does",
+            reason="both are sent with every call",
+            remedy=f"correct the file that {named_by} names",
+        )
+    return Credentials(username=username, password=password)
+
+
+def _read_pem_path(section: Section, key: str, machine: Surroundings) -> Path | None:
+    text = section.optional_text(key)
+    if text is None:
+        return None
+    path = machine.path(text)
+    if not path.is_file():
+        raise section.wrong(key, text, f"an existing file, and {path} is none", reason="TLS is verified against it")
+    return path
+
+
+def _read_onegate_ca(section: Section, machine: Surroundings) -> str | None:
+    path = _read_pem_path(section, "onegateCaFile", machine)
+    return None if path is None else path.read_text(encoding="ascii", errors="replace")

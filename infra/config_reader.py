@@ -1,0 +1,265 @@
+"""Typed reading of a stack's configuration that goes on after a mistake, so that all mistakes are shown together.
+
+It knows types and names, not what the federation does with them; `infra.settings` does. A key that nothing reads is
+refused with the nearest name that exists: a misspelt `maxNodes` must not quietly mean the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
+from typing import Any, TypeVar, cast
+
+from components.errors import RefusalError, SeveralRefusalsError
+
+T = TypeVar("T")
+
+
+class _Unknown:
+    """Stands in for a value that was refused; never leaves `Problems.finish` alive."""
+
+    def __repr__(self) -> str:
+        return "<refused>"
+
+
+UNKNOWN = _Unknown()
+
+
+class Problems:
+    """Collects refusals while reading goes on.
+
+    Args:
+        title: What is read, for the head of the message.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._found: list[RefusalError] = []
+
+    def attempt(self, read: Callable[[], T], *, given: Iterable[object] = ()) -> T:
+        """What `read` returns; where it refuses, a placeholder that later attempts can name in `given`.
+
+        Args:
+            read: Reads or checks one value.
+            given: Values that it uses; if one of them was refused, it is not even tried.
+        """
+        if any(value is UNKNOWN for value in given):
+            return cast(T, UNKNOWN)
+        try:
+            return read()
+        except RefusalError as refusal:
+            self._found.append(refusal)
+            return cast(T, UNKNOWN)
+
+    def finish(self) -> None:
+        """End the reading.
+
+        Raises:
+            SeveralRefusalsError: At least one attempt was refused.
+        """
+        if self._found:
+            raise SeveralRefusalsError(self._title, self._found)
+
+
+class Section:
+    """One level of the configuration: the stack's own keys, or an object below one of them.
+
+    Args:
+        values: The level's keys and values; numbers may be texts, as Pulumi hands out those of the first level.
+        where: Prefix of the level's keys in messages, such as "network.".
+        file: The stack file, for remedies.
+        known: Every key that the level may have.
+        problems: Told of keys that it may not have.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Any], *, where: str, file: str, known: Iterable[str], problems: Problems
+    ) -> None:
+        self._values = values
+        self._where = where
+        self._file = file
+        self._problems = problems
+        names = sorted(known)
+        for key in values:
+            if key not in names:
+                problems.attempt(lambda key=key: self._refuse_unknown(key, names))  # type: ignore[misc]
+
+    def has(self, key: str) -> bool:
+        """Whether the key is set to anything but null."""
+        return self._values.get(key) is not None
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A text that is not empty.
+
+        Raises:
+            RefusalError: It is missing, empty or no text.
+        """
+        value = self._value(key, default, "a text")
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(key, value, "a text that is not empty")
+        return value.strip()
+
+    def optional_text(self, key: str) -> str | None:
+        """A text, or None where the key is not set.
+
+        Raises:
+            RefusalError: It is set, but empty or no text.
+        """
+        return self.text(key) if self.has(key) else None
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """A whole number.
+
+        Raises:
+            RefusalError: It is missing or no whole number.
+        """
+        value = self._value(key, default, "a whole number")
+        try:
+            if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
+                raise ValueError
+            return int(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self.wrong(key, value, "a whole number") from error
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """A number.
+
+        Raises:
+            RefusalError: It is missing or no number.
+        """
+        value = self._value(key, default, "a number")
+        try:
+            if isinstance(value, bool):
+                raise ValueError
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise self.wrong(key, value, "a number") from error
+
+    def address(self, key: str, default: IPv4Address | None = None) -> IPv4Address:
+        """An IPv4 address.
+
+        Raises:
+            RefusalError: It is missing or none.
+        """
+        value = self._value(key, default, "an IPv4 address")
+        try:
+            return IPv4Address(str(value))
+        except AddressValueError as error:
+            raise self.wrong(key, value, "an IPv4 address such as 10.66.0.10") from error
+
+    def network(self, key: str) -> IPv4Network:
+        """An IPv4 network.
+
+        Raises:
+            RefusalError: It is missing or none, or has bits set behind its prefix.
+        """
+        return _network(self._value(key, None, "an IPv4 network"), self, key)
+
+    def networks(self, key: str) -> tuple[IPv4Network, ...]:
+        """A list of at least one IPv4 network.
+
+        Raises:
+            RefusalError: It is missing, empty or no such list.
+        """
+        values = self._list(key)
+        if not values:
+            raise self.wrong(key, values, "a list of at least one IPv4 network")
+        return tuple(_network(value, self, key) for value in values)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; nothing where the key is not set.
+
+        Raises:
+            RefusalError: It is no list of texts.
+        """
+        values = self._list(key) if self.has(key) else []
+        if not all(isinstance(value, str) and value.strip() for value in values):
+            raise self.wrong(key, values, "a list of texts")
+        return tuple(value.strip() for value in values)
+
+    def section(self, key: str, *, known: Iterable[str]) -> Section:
+        """An object below this level; an empty one where the key is not set.
+
+        Raises:
+            RefusalError: The key is set to something else.
+        """
+        value = _decoded(self._values.get(key, {}) or {})
+        if not isinstance(value, Mapping):
+            raise self.wrong(key, value, "an object with keys and values")
+        return Section(value, where=f"{self._where}{key}.", file=self._file, known=known, problems=self._problems)
+
+    def sections(self, key: str, *, known: Iterable[str]) -> tuple[Section, ...]:
+        """A list of objects; nothing where the key is not set.
+
+        Raises:
+            RefusalError: It is no list of objects.
+        """
+        values = self._list(key) if self.has(key) else []
+        if not all(isinstance(value, Mapping) for value in values):
+            raise self.wrong(key, values, "a list of objects")
+        names = tuple(known)
+        return tuple(
+            Section(value, where=f"{self._where}{key}[{index}].", file=self._file, known=names, problems=self._problems)
+            for index, value in enumerate(values)
+        )
+
+    def name(self, key: str) -> str:
+        """The key as messages write it, with the levels above."""
+        return f"{self._where}{key}"
+
+    def wrong(self, key: str, value: object, wanted: str, *, reason: str | None = None) -> RefusalError:
+        """A refusal of this key's value."""
+        return RefusalError(
+            value=f"{self.name(key)}: {value!r}",
+            rule=f"{self.name(key)} is {wanted}",
+            reason=reason or "nothing else can be made of it",
+            remedy=f"correct flower-federation:{self.name(key)} in {self._file}",
+        )
+
+    def _value(self, key: str, default: object, wanted: str) -> Any:
+        value = self._values.get(key)
+        if value is not None:
+            return value
+        if default is None:
+            raise RefusalError(
+                value=f"{self.name(key)}: not set",
+                rule=f"{self.name(key)} is {wanted}, and has no default",
+                reason="it differs from stack to stack, so nothing is guessed",
+                remedy=f"set flower-federation:{self.name(key)} in {self._file}",
+            )
+        return default
+
+    def _list(self, key: str) -> list[Any]:
+        value = _decoded(self._value(key, None, "a list"))
+        if not isinstance(value, list):
+            raise self.wrong(key, value, "a list")
+        return value
+
+    def _refuse_unknown(self, key: str, names: list[str]) -> None:
+        near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+        raise RefusalError(
+            value=f"{self.name(key)}: unknown key",
+            rule=f"the keys here are {', '.join(names)}",
+            reason="a misspelt key would quietly mean the default",
+            remedy=f"rename it to {self.name(near[0])} in {self._file}" if near else f"remove it from {self._file}",
+        )
+
+
+def _decoded(value: Any) -> Any:
+    """Objects and lists of the first level arrive from Pulumi as JSON text."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _network(value: Any, section: Section, key: str) -> IPv4Network:
+    try:
+        return IPv4Network(str(value))
+    except (AddressValueError, NetmaskValueError, ValueError) as error:
+        wanted = "an IPv4 network such as 10.66.0.0/24, without bits behind its prefix"
+        raise section.wrong(key, value, wanted) from error

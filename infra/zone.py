@@ -1,0 +1,72 @@
+"""A stack of kind `zone`: the link to its centre, network, and a pool of SuperNodes. It knows no other zone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+
+from components.ports import supernode_rules
+from components.supernode_pool import FlowerSupernodePool, FlowerSupernodePoolArgs
+from components.zone_link import StackFacts, ZoneLink, ZoneLinkArgs
+from infra.cloud import zone_provider
+from infra.network import appliance_image, zone_network
+from infra.zone_settings import ZoneSettings
+
+
+def declare(settings: ZoneSettings) -> dict[str, pulumi.Input[Any]]:
+    """Declare the stack.
+
+    Returns:
+        Its outputs.
+
+    Raises:
+        ComponentError: There is no centre, its facts contradict each other or the settings, or a setting is refused.
+    """
+    common = settings.common
+    link = ZoneLink(
+        common.federation,
+        ZoneLinkArgs(
+            source=StackFacts(stack=settings.central_stack),
+            federation=common.federation,
+            flower_version=common.flower_version,
+            ca_fingerprint=settings.ca_fingerprint,
+        ),
+    )
+    provider = zone_provider(common.zone, settings.cloud)
+    network = zone_network(common, settings.site.network, supernode_rules(), provider=provider)
+    pool = FlowerSupernodePool(
+        common.zone,
+        FlowerSupernodePoolArgs(
+            provider=provider,
+            zone=common.zone,
+            federation=common.federation,
+            flower_version=common.flower_version,
+            supernodes=settings.supernodes,
+            addresses=settings.site.network.addresses,
+            network_id=network.network_id,
+            security_group_ids=network.card_security_groups,
+            image_id=appliance_image(common, settings.site.image, provider=provider),
+            superlink_fleet_endpoint=link.superlink_fleet_endpoint,
+            ca_certificate=link.ca_certificate,
+            ca_fingerprint=link.ca_fingerprint,
+            partition_base=settings.partition_base,
+            num_partitions=settings.partitions,
+            data_path=settings.data_path,
+            memory_mb=settings.supernode.memory_mb,
+            cpu=settings.supernode.cpu,
+            vcpu=settings.supernode.vcpu,
+            gpu=settings.supernode.gpu,
+            log_level=common.log_level,
+            project_url=common.project_url,
+            onegate_ca=settings.cloud.onegate_ca,
+        ),
+    )
+    return {
+        "zone": common.zone,
+        "nodes": pool.nodes,
+        "pool_size": pool.pool_size,
+        "service_id": pool.service_id,
+        "federation": common.federation,
+        "flower_version": common.flower_version,
+    }

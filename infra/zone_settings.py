@@ -1,0 +1,127 @@
+"""Settings of a stack of kind `zone`: its centre, its pool of SuperNodes, and its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.contextualization import check_fingerprint
+from components.gpu import TemplateSection, passthrough
+from components.node_names import PARTITIONS_PER_ZONE, check_partition_base
+from components.sizing import SUPERNODE_MEMORY_FLOOR_MB, check_cpu, check_memory, check_pool_size
+from components.stack_facts import qualified
+from infra.cloud_settings import CloudSettings
+from infra.config_reader import UNKNOWN, Problems, Section
+from infra.site_settings import Common, Site
+
+ZONE_KEYS = ("central", "supernodes", "supernode", "partitionBase", "partitions", "data")
+_CENTRAL_KEYS = ("stack", "caFingerprint")
+_SUPERNODE_KEYS = ("memoryMb", "cpu", "vcpu", "gpu")
+_GPU_KEYS = ("profile", "cards")
+_DATA_KEYS = ("path",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupernodeSettings:
+    """One SuperNode's VM."""
+
+    memory_mb: int
+    cpu: float
+    vcpu: int
+    gpu: tuple[TemplateSection, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoneSettings:
+    """Everything that a zone's stack is made from."""
+
+    common: Common
+    cloud: CloudSettings
+    site: Site
+    central_stack: str
+    """Full name of the centre's stack."""
+    ca_fingerprint: str | None
+    """The operator's pin of the federation's CA."""
+    supernodes: int
+    supernode: SupernodeSettings
+    partition_base: int
+    partitions: int
+    data_path: str
+
+
+def read_zone(
+    section: Section, problems: Problems, *, common: Common, cloud: CloudSettings, site: Site
+) -> ZoneSettings:
+    """Read what only a zone has, and end the reading.
+
+    Raises:
+        SeveralRefusalsError: Something was refused, here or before.
+    """
+    central = problems.attempt(lambda: section.section("central", known=_CENTRAL_KEYS))
+    stack = problems.attempt(lambda: qualified(central.text("stack"), project="flower-federation"), given=(central,))
+    pin = problems.attempt(lambda: _read_pin(central), given=(central,))
+    count = problems.attempt(lambda: section.integer("supernodes"))
+    addresses = UNKNOWN if site.network is UNKNOWN else site.network.addresses  # type: ignore[comparison-overlap]
+    problems.attempt(lambda: check_pool_size(count, site.network.addresses), given=(count, addresses))
+    nodes = problems.attempt(lambda: section.section("supernode", known=_SUPERNODE_KEYS))
+    supernode = problems.attempt(lambda: _read_supernode(nodes, problems), given=(nodes,))
+    base = problems.attempt(lambda: check_partition_base(section.integer("partitionBase"), where="partitionBase"))
+    partitions = problems.attempt(lambda: _read_partitions(section))
+    data = problems.attempt(lambda: section.section("data", known=_DATA_KEYS))
+    data_path = problems.attempt(lambda: _read_data_path(data), given=(data,))
+    problems.finish()
+    return ZoneSettings(
+        common=common,
+        cloud=cloud,
+        site=site,
+        central_stack=stack,
+        ca_fingerprint=pin,
+        supernodes=count,
+        supernode=supernode,
+        partition_base=base,
+        partitions=partitions,
+        data_path=data_path,
+    )
+
+
+def _read_pin(central: Section) -> str | None:
+    text = central.optional_text("caFingerprint")
+    return None if text is None else check_fingerprint(text, where="central.caFingerprint")
+
+
+def _read_supernode(section: Section, problems: Problems) -> SupernodeSettings:
+    gpu = problems.attempt(lambda: section.section("gpu", known=_GPU_KEYS))
+    return SupernodeSettings(
+        memory_mb=problems.attempt(
+            lambda: check_memory(
+                section.integer("memoryMb", 1024), floor_mb=SUPERNODE_MEMORY_FLOOR_MB, where="supernode.memoryMb"
+            )
+        ),
+        cpu=problems.attempt(lambda: check_cpu(section.number("cpu", 1.0), where="supernode.cpu")),
+        vcpu=problems.attempt(lambda: section.integer("vcpu", 2)),
+        gpu=problems.attempt(lambda: _read_gpu(gpu), given=(gpu,)),
+    )
+
+
+def _read_gpu(section: Section) -> tuple[TemplateSection, ...]:
+    if not section.has("profile") and not section.has("cards"):
+        return ()
+    return passthrough(section.text("profile"), cards=section.integer("cards", 1))
+
+
+def _read_partitions(section: Section) -> int:
+    count = section.integer("partitions")
+    if not 1 <= count <= PARTITIONS_PER_ZONE:
+        raise section.wrong(
+            "partitions",
+            count,
+            f"1 to {PARTITIONS_PER_ZONE}",
+            reason="the zone's data divides into that many shards, whatever the size of the pool",
+        )
+    return count
+
+
+def _read_data_path(section: Section) -> str:
+    path = section.text("path")
+    if not path.startswith("/"):
+        raise section.wrong("path", path, "an absolute path of the guest", reason="the zone mounts its data there")
+    return path
