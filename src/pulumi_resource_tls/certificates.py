@@ -16,12 +16,12 @@ from pulumi_resource_tls.properties import (
     Output,
     Property,
     Type,
-    at_least,
     flag,
     known,
     text,
     texts,
     whole,
+    within,
     write_only,
 )
 from pulumi_resource_tls.renewal import instant_text
@@ -29,6 +29,10 @@ from pulumi_resource_tls.resource_kind import Created, ResourceKind
 from pulumi_resource_tls.sources import Sources
 from pulumi_resource_tls.usages import check_uses
 from pulumi_resource_tls.values import Inputs
+
+# The longest span that the official provider can count: 2**63 nanoseconds, about 292 years.
+_HOURS = range(0, 2_562_047 + 1)
+_PATH_LENGTHS = range(-1, 255 + 1)
 
 _COMMON: tuple[Property, ...] = (
     Property(name="allowedUses", type=Type.TEXTS, required=True),
@@ -65,9 +69,10 @@ _COMMON_OUTPUTS: tuple[Output, ...] = (
 
 def _common_problems(inputs: Inputs) -> Iterator[InvalidPropertyError]:
     yield from check_uses(texts(inputs, "allowedUses"))
-    yield from at_least(inputs, "validityPeriodHours", 0, reason="a certificate cannot end before it starts")
-    yield from at_least(inputs, "earlyRenewalHours", 0, reason="renewal after expiry would leave a gap without service")
-    yield from at_least(inputs, "maxPathLength", -1, reason="-1 means no limit, and nothing is below no limit")
+    end = "a certificate ends after it starts, and before the year 10000, where X.509 time stops"
+    yield from within(inputs, "validityPeriodHours", _HOURS, reason=end)
+    yield from within(inputs, "earlyRenewalHours", _HOURS, reason="renewal after expiry would leave a gap in service")
+    yield from within(inputs, "maxPathLength", _PATH_LENGTHS, reason="-1 means no limit, and no chain is that long")
 
 
 def _key_problems(inputs: Inputs, name: str) -> Iterator[InvalidPropertyError]:

@@ -111,18 +111,18 @@ def known(inputs: Inputs, *names: str) -> bool:
     return all(inputs.get(name) is not None and not any_unknown(inputs[name]) for name in names)
 
 
-def at_least(inputs: Inputs, name: str, minimum: int, *, reason: str) -> list[InvalidPropertyError]:
-    """The problem of a known number below a minimum; empty where there is none."""
+def within(inputs: Inputs, name: str, allowed: range, *, reason: str) -> list[InvalidPropertyError]:
+    """The problem of a known number outside a range; empty where there is none."""
     value = inputs.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value >= minimum:
+    if not isinstance(value, int) or isinstance(value, bool) or value in allowed:
         return []
     return [
         InvalidPropertyError(
             name,
             value=str(value),
-            rule=f"at least {minimum}",
+            rule=f"{allowed.start} to {allowed.stop - 1}",
             reason=reason,
-            remedy=f"set {name} to {minimum} or more on this resource",
+            remedy=f"set {name} to a number in that range on this resource",
         )
     ]
 

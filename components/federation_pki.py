@@ -1,0 +1,136 @@
+"""FederationPKI: the federation's certificate authority, and the SuperLink's key and certificate.
+
+It makes no key for a SuperNode (each makes its own, in its VM) and never exports the CA's key: that one stays in the
+state of the central stack, encrypted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pulumi
+import pulumi_tls as tls
+
+from components.pki_rules import (
+    DEFAULT_CA_VALIDITY,
+    DEFAULT_EARLY_RENEWAL,
+    DEFAULT_LEAF_VALIDITY,
+    ServerIdentities,
+    certificate_fingerprint,
+    check_federation,
+    lifetimes,
+    server_identities,
+)
+
+# P-384 throughout: flwr 1.41.0 makes SuperNode keys of this curve, and serves TLS with a PKCS#8 key of it (2026-11-24).
+_ALGORITHM = "ECDSA"
+_CURVE = "P384"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FederationPKIArgs:
+    """What a federation's certificates are made for."""
+
+    federation: str
+    """The federation's name; the organization in all subjects."""
+    server_names: Sequence[str]
+    """DNS names under which zones reach the SuperLink; `localhost` is always added."""
+    server_addresses: Sequence[pulumi.Input[str]] = ()
+    """Addresses of the SuperLink's VM and of what forwards to it; 127.0.0.1 is always added. Plain ones are checked
+    before anything is declared, outputs once they are known."""
+    ca_validity: timedelta = DEFAULT_CA_VALIDITY
+    """Lifetime of the CA's certificate. Once its rest is shorter than a leaf's life, it is renewed with the same key."""
+    leaf_validity: timedelta = DEFAULT_LEAF_VALIDITY
+    """Lifetime of the server's certificate, at most 90 days."""
+    early_renewal: timedelta = DEFAULT_EARLY_RENEWAL
+    """How long before its end the next `pulumi up` replaces the server's certificate."""
+
+
+class FederationPKI(pulumi.ComponentResource):
+    """A CA of its own for one federation, and one server certificate signed by it.
+
+    Args:
+        name: Name of the component; the federation's name is the usual one.
+        args: What the certificates are made for.
+        opts: Options of the component; nothing of them reaches its resources but what Pulumi inherits from a parent.
+
+    Raises:
+        RefusalError: A name, an address or a lifetime is not allowed; nothing has been declared then.
+    """
+
+    ca_certificate: pulumi.Output[str]
+    """PEM; public."""
+    ca_fingerprint: pulumi.Output[str]
+    """sha256 of the CA's DER, lower-case hex; public."""
+    server_certificate: pulumi.Output[str]
+    """PEM; public."""
+    server_key: pulumi.Output[str]
+    """PEM (PKCS#8); secret."""
+
+    def __init__(self, name: str, args: FederationPKIArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        organization = check_federation(args.federation)
+        spans = lifetimes(
+            ca_validity=args.ca_validity, leaf_validity=args.leaf_validity, early_renewal=args.early_renewal
+        )
+        identities = _identities(args)
+        super().__init__("flower:index:FederationPKI", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        ca_key = tls.PrivateKey(f"{name}-ca-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
+        ca = tls.SelfSignedCert(
+            f"{name}-ca",
+            private_key_pem=ca_key.private_key_pem,
+            subject=tls.SelfSignedCertSubjectArgs(common_name="Flower federation CA", organization=organization),
+            is_ca_certificate=True,
+            set_subject_key_id=True,
+            allowed_uses=["cert_signing", "crl_signing"],
+            validity_period_hours=spans.ca_hours,
+            early_renewal_hours=spans.ca_early_renewal_hours,
+            opts=child,
+        )
+        server_key = tls.PrivateKey(f"{name}-server-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
+        request = tls.CertRequest(
+            f"{name}-server-request",
+            private_key_pem=server_key.private_key_pem,
+            subject=tls.CertRequestSubjectArgs(common_name="Flower SuperLink", organization=organization),
+            dns_names=identities.apply(lambda known: list(known.dns_names)),
+            ip_addresses=identities.apply(lambda known: list(known.addresses)),
+            opts=child,
+        )
+        server = tls.LocallySignedCert(
+            f"{name}-server",
+            cert_request_pem=request.cert_request_pem,
+            ca_cert_pem=ca.cert_pem,
+            ca_private_key_pem=ca_key.private_key_pem,
+            allowed_uses=["digital_signature", "server_auth"],
+            set_subject_key_id=True,
+            validity_period_hours=spans.leaf_hours,
+            early_renewal_hours=spans.leaf_early_renewal_hours,
+            opts=child,
+        )
+
+        self.ca_certificate = ca.cert_pem
+        self.ca_fingerprint = ca.cert_pem.apply(certificate_fingerprint)
+        self.server_certificate = server.cert_pem
+        # Secret by itself, whatever the plugin in use says of its outputs.
+        self.server_key = pulumi.Output.secret(server_key.private_key_pem_pkcs8)
+        self.register_outputs(
+            {
+                "caCertificate": self.ca_certificate,
+                "caFingerprint": self.ca_fingerprint,
+                "serverCertificate": self.server_certificate,
+                "serverKey": self.server_key,
+            }
+        )
+
+
+def _identities(args: FederationPKIArgs) -> pulumi.Output[ServerIdentities]:
+    """Names and addresses of the server; what is plain among them is refused now, the rest once it is known."""
+    plain = [address for address in args.server_addresses if isinstance(address, str)]
+    if len(plain) == len(args.server_addresses):
+        return pulumi.Output.from_input(server_identities(args.server_names, plain))
+    # An address that is still unknown counts as one that zones can reach: 192.0.2.0/24 is set aside for such examples.
+    server_identities(args.server_names, [*plain, "192.0.2.1"])
+    return pulumi.Output.all(*args.server_addresses).apply(lambda known: server_identities(args.server_names, known))
