@@ -1,0 +1,251 @@
+"""The running appliance: applies the plan, keeps services running, proves readiness, says so. It decides no content.
+
+Everything that it must decide is in `plan`, `readiness` and `liveness`; everything that it does is in `apply`,
+`supervisor` and `publisher`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from flower_appliance.apply import Applied, apply, remember
+from flower_appliance.context import SuperNodeContext, read_context
+from flower_appliance.errors import ApplianceError, OneGateError
+from flower_appliance.guest import Guest
+from flower_appliance.liveness import Liveness
+from flower_appliance.onegate import OneGate, OwnVm
+from flower_appliance.plan import SUPERNODE_UNIT, Plan, plan
+from flower_appliance.publisher import Publisher, encoded
+from flower_appliance.readiness import Verdict, run_checks
+from flower_appliance.supervisor import Listener, Supervisor
+from flower_appliance.version import FLOWER_VERSION
+
+LOG = logging.getLogger(__name__)
+
+CHECK_SOON_S = 1.0
+"""Between checks until the machine is ready."""
+CHECK_LATER_S = 15.0
+"""Between checks of a machine that is ready."""
+STARTING_GRACE_S = 20.0
+"""A service that has not answered for this long since its start is reported as failing (SuperLink: 2-5 s, measured)."""
+FAILURES_TO_WITHDRAW = 2
+CHILD_MISSES_TO_RESTART = 3
+
+
+class Appliance:
+    """One VM's worth of Flower, from `run` until `ask_to_stop`."""
+
+    def __init__(
+        self,
+        guest: Guest,
+        *,
+        onegate: OneGate | None,
+        secrets: tuple[str, ...] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Run in `guest`, reporting through `onegate`."""
+        self._guest = guest
+        self._onegate = onegate
+        self._now = now
+        self._clock = clock
+        self._publisher = Publisher(onegate, unix_time_s=lambda: now().timestamp())
+        self._supervisor = Supervisor(
+            logs=guest.machine("").path("/var/log/flower"),
+            base_environment=guest.base_environment(),
+            listener=Listener(on_start=self._on_start, on_line=self._on_line, on_exit=self._on_exit),
+            secrets=secrets,
+        )
+        self._stopping = asyncio.Event()
+        self._look = asyncio.Event()
+        self._reconfigure = False
+        self._vm_name = ""
+        self._plan: Plan | None = None
+        self._applied: Applied | None = None
+        self._started_at = clock()
+        self._ready = False
+        self._failures = 0
+        self._child_misses: dict[str, tuple[int, int]] = {}
+        self._liveness = Liveness()
+
+    def ask_to_stop(self) -> None:
+        """Stop everything in order; `run` returns when that is done."""
+        self._stopping.set()
+        self._look.set()
+
+    def ask_to_reconfigure(self) -> None:
+        """Read the CONTEXT again and restart what it changes."""
+        self._reconfigure = True
+        self._look.set()
+
+    async def run(self) -> None:
+        """Boot, and stay until asked to stop."""
+        self._supervisor.begin()
+        self._publisher.set({"FL_STATE": "starting", "FL_READY": "NO", "FL_VERSION": FLOWER_VERSION})
+        await self._meet_onegate()
+        beating = asyncio.create_task(self._publisher.run())
+        try:
+            await self._configure()
+            while not self._stopping.is_set():
+                await self._round()
+                self._look.clear()
+                if not self._stopping.is_set() and not self._reconfigure:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._look.wait(), CHECK_LATER_S if self._ready else CHECK_SOON_S)
+                if self._reconfigure:
+                    self._reconfigure = False
+                    await self._configure()
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beating
+            await self._supervisor.stop()
+            self._publisher.set({"FL_STATE": "offline", "FL_READY": "NO"})
+            await self._publisher.flush()
+
+    async def _meet_onegate(self) -> None:
+        """Learn the VM's name, and take back what an earlier boot claimed."""
+        if self._onegate is None:
+            LOG.warning("no OneGate in this CONTEXT: attributes are written to this log only")
+            return
+        vm: OwnVm | None = None
+        try:
+            vm = await asyncio.to_thread(self._onegate.own_vm)
+        except OneGateError as error:
+            LOG.warning("%s", error)
+            return
+        self._vm_name = vm.name
+        self._publisher.found(vm.attributes)
+        stale = {"FL_ERROR": "", "FL_NODE_ID": ""}
+        self._publisher.set({**stale, "READY": "NO"} if vm.attributes.get("READY") == "YES" else stale)
+
+    async def _configure(self) -> None:
+        """CONTEXT -> plan -> machine. A CONTEXT that is refused leaves running services as they are."""
+        try:
+            context = read_context(self._guest.context_values(), now=self._now())
+            if isinstance(context, SuperNodeContext) and context.partition_id is None and not self._vm_name:
+                await self._meet_onegate()
+            machine = self._guest.machine(self._vm_name)
+            wanted = plan(context, machine)
+            applied = await asyncio.to_thread(apply, wanted, machine)
+        except (ApplianceError, OSError) as error:
+            LOG.error("%s", error)
+            self._publisher.set({"FL_ERROR": encoded(str(error)), "FL_READY": "NO"})
+            return
+        LOG.info("plan for a %s: wrote %s", wanted.role, ", ".join(applied.written) or "nothing")
+        self._plan, self._applied = wanted, applied
+        self._supervisor.set_log_level(context.log_level)
+        self._publisher.set(
+            {
+                **wanted.attributes,
+                "FL_NODE_PUBKEY": encoded(applied.public_key) if applied.public_key else "",
+                "FL_ERROR": "",
+            }
+        )
+        if not wanted.units_wait_for_checks:
+            await self._start_units()
+
+    async def _start_units(self) -> None:
+        if self._plan is None or self._applied is None:
+            return
+        machine = self._guest.machine(self._vm_name)
+        changed = [name for name in self._applied.changed_units if self._supervisor.status(name).starts]
+        if changed:
+            LOG.info("restarting %s: its configuration changed", ", ".join(changed))
+        self._started_at = self._clock()
+        await self._supervisor.reconcile(self._plan.units, changed=changed)
+        remember(self._applied, machine)
+        self._applied = replace(self._applied, changed_units=())
+
+    async def _round(self) -> None:
+        """One look at everything that must hold."""
+        if self._plan is None:
+            if self._onegate is not None and not self._vm_name:
+                await self._configure()
+            return
+        verdicts = await asyncio.to_thread(run_checks, self._plan.checks, has_child=self._supervisor.has_child)
+        problems = [verdict for verdict in verdicts if verdict.problem is not None]
+        if problems:
+            self._failed(problems)
+        else:
+            await self._passed()
+        await self._heal_children()
+        self._publish_state()
+
+    async def _passed(self) -> None:
+        self._failures = 0
+        if self._plan is not None and self._plan.units_wait_for_checks:
+            running = all(self._supervisor.status(unit.name).starts for unit in self._plan.units)
+            if not running or (self._applied is not None and self._applied.changed_units):
+                await self._start_units()
+        if not self._ready:
+            LOG.info("every check passed")
+        self._ready = True
+        self._publisher.set({"READY": "YES", "FL_READY": "YES", "FL_ERROR": ""})
+
+    def _failed(self, problems: list[Verdict]) -> None:
+        self._failures += 1
+        text = "\n".join(str(verdict.problem) for verdict in problems)
+        if self._ready and self._failures < FAILURES_TO_WITHDRAW:
+            self._look_again_soon()
+            return
+        waits = self._plan is not None and self._plan.units_wait_for_checks
+        if not self._ready and not waits and self._clock() - self._started_at < STARTING_GRACE_S:
+            return
+        if self._failures <= FAILURES_TO_WITHDRAW or self._failures % 20 == 0:
+            LOG.warning("%s", text)
+        self._publisher.set({"FL_READY": "NO", "FL_ERROR": encoded(text)})
+
+    def _look_again_soon(self) -> None:
+        asyncio.get_running_loop().call_later(CHECK_SOON_S, self._look.set)
+
+    async def _heal_children(self) -> None:
+        """Restart a unit whose child is gone for good while the unit itself lives on."""
+        for unit in self._plan.units if self._plan is not None and self._ready else ():
+            pid = self._supervisor.status(unit.name).pid
+            if not unit.child or pid is None:
+                continue
+            if await asyncio.to_thread(self._supervisor.has_child, unit.name, unit.child):
+                self._child_misses.pop(unit.name, None)
+                continue
+            seen_pid, misses = self._child_misses.get(unit.name, (pid, 0))
+            misses = misses + 1 if seen_pid == pid else 1
+            self._child_misses[unit.name] = (pid, misses)
+            if misses >= CHILD_MISSES_TO_RESTART:
+                LOG.warning("%s has lost its %s and is restarted", unit.name, unit.child)
+                self._child_misses.pop(unit.name)
+                await self._supervisor.restart(unit.name)
+            else:
+                self._look_again_soon()
+
+    def _publish_state(self) -> None:
+        if not self._ready or self._plan is None:
+            state = "starting"
+        elif self._plan.role == "supernode":
+            state = self._liveness.state
+        else:
+            state = "offline" if self._failures >= FAILURES_TO_WITHDRAW else "online"
+        attributes: Mapping[str, str] = {"FL_STATE": state}
+        if self._liveness.node_id:
+            attributes = {**attributes, "FL_NODE_ID": self._liveness.node_id}
+        self._publisher.set(attributes)
+
+    def _on_start(self, unit: str) -> None:
+        if unit == SUPERNODE_UNIT:
+            self._liveness = self._liveness.started()
+
+    def _on_line(self, unit: str, line: str) -> None:
+        if unit == SUPERNODE_UNIT:
+            self._liveness = self._liveness.said(line)
+            self._publish_state()
+
+    def _on_exit(self, unit: str, status: int) -> None:
+        if unit == SUPERNODE_UNIT:
+            self._liveness = self._liveness.exited()
+            self._publish_state()

@@ -1,0 +1,91 @@
+"""Makes a plan true on the machine: folders, files, the node key. It decides nothing and starts no service itself.
+
+Idempotent: run on every boot and on every change of the CONTEXT. What it returns says which services must be restarted,
+by comparing what they read now with what they read when they were last started.
+"""
+
+from __future__ import annotations
+
+import json
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from flower_appliance.files import Owner, make_folder, write_file, write_if_changed
+from flower_appliance.machine import STATE, Machine
+from flower_appliance.nodekey import ensure_node_key
+from flower_appliance.plan import File, Plan
+
+APPLIED = f"{STATE}/applied.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What applying a plan did."""
+
+    written: tuple[str, ...]
+    """Guest paths that were written because they differed."""
+    changed_units: tuple[str, ...]
+    """Units whose argv, environment or files differ from the last `remember`."""
+    digests: Mapping[str, str]
+    """Digest of every unit of the plan."""
+    public_key: str
+    """The node's public key line; empty for a role without one."""
+
+
+def apply(plan: Plan, machine: Machine, *, extra_files: tuple[File, ...] = ()) -> Applied:
+    """Make folders, files and the node key as the plan says.
+
+    Args:
+        extra_files: files of a backend, such as systemd's unit files.
+
+    Raises:
+        OSError: the file system refuses.
+        NodeKeyError: a node key is there that cannot be used.
+    """
+    owner = _owner(plan.user)
+    for folder in plan.folders:
+        make_folder(machine.path(folder.path), mode=folder.mode, owner=owner)
+    written = [
+        file.path
+        for file in plan.files
+        if write_if_changed(machine.path(file.path), file.content.encode(), mode=file.mode, owner=owner)
+    ]
+    for file in extra_files:
+        if write_if_changed(machine.path(file.path), file.content.encode(), mode=file.mode):
+            written.append(file.path)
+    contents = {file.path: sha256(file.content.encode()).hexdigest() for file in plan.files}
+    public_key = ""
+    if plan.node_key:
+        public_key = ensure_node_key(machine.path(plan.node_key), owner=owner)
+        contents[plan.node_key] = sha256(public_key.encode()).hexdigest()
+    digests = {unit.name: unit.digest(contents) for unit in plan.units}
+    before = _remembered(machine)
+    return Applied(
+        written=tuple(written),
+        changed_units=tuple(name for name, digest in digests.items() if before.get(name) != digest),
+        digests=digests,
+        public_key=public_key,
+    )
+
+
+def remember(applied: Applied, machine: Machine) -> None:
+    """Keep what the running services were started with; call it after they were started or restarted."""
+    content = json.dumps(dict(applied.digests), indent=1, sort_keys=True)
+    write_file(machine.path(APPLIED), content.encode(), mode=0o600)
+
+
+def _remembered(machine: Machine) -> dict[str, str]:
+    try:
+        content = json.loads(machine.path(APPLIED).read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _owner(user: str) -> Owner | None:
+    if not user:
+        return None
+    entry = pwd.getpwnam(user)
+    return Owner(uid=entry.pw_uid, gid=entry.pw_gid)

@@ -1,0 +1,233 @@
+"""The typed CONTEXT of one role. It decides nothing about the machine and executes nothing.
+
+`read_context` takes the variables of context.sh (see `shellvars`) and returns a whole, consistent value or raises every
+problem at once. The meaning of each variable is in docs/architecture.md, "Context variables".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography import x509
+
+from flower_appliance import pem
+from flower_appliance.errors import ContextError
+from flower_appliance.fields import CONTEXT_PLACE, Fields, Network
+from flower_appliance.version import FLOWER_VERSION
+
+LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
+PROJECT_URL_DEFAULT = "https://flower.ai"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What both roles are told."""
+
+    federation: str
+    zone: str
+    ca_pem: str
+    """The federation CA, PEM, already checked against FL_CA_FINGERPRINT."""
+    ca_fingerprint: str
+    log_level: str
+    project_url: str
+    onegate_endpoint: str
+    """URL, or empty where the zone gave none."""
+    onegate_ca_pem: str
+    """PEM that OneGate's TLS is verified against; empty: the system's CAs."""
+    vm_id: str
+    address: str
+    """ETH0_IP; empty where the VM has no NIC."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuperLinkContext(Context):
+    """What a SuperLink is told."""
+
+    server_cert_pem: str
+    server_key_pem: str = field(repr=False)
+    server_names: tuple[str, ...]
+    """Names and addresses that the server certificate covers."""
+    admin_networks: tuple[Network, ...]
+    """Networks that may reach the Control API on 9093; empty: none may."""
+    num_clients: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuperNodeContext(Context):
+    """What a SuperNode is told."""
+
+    superlink_host: str
+    superlink_port: int
+    partition_base: int
+    partition_id: int | None
+    """Overrides base + n."""
+    num_partitions: int
+    data_path: str
+    """Absolute path in the guest."""
+
+
+def read_context(values: Mapping[str, str], *, now: datetime) -> SuperLinkContext | SuperNodeContext:
+    """The role's context.
+
+    Args:
+        values: variables of the CONTEXT, names in upper case.
+        now: aware instant that certificates must be valid at.
+
+    Raises:
+        ContextError: with every problem found.
+    """
+    fields = Fields(values)
+    role = fields.choice("FL_ROLE", ("superlink", "supernode"), "one image serves both roles and the CONTEXT chooses")
+    for name, subject in (("FL_TLS_ENABLED", "TLS"), ("FL_NODE_AUTH_ENABLED", "node authentication")):
+        fields.choice(name, ("YES",), f"{subject} has no off switch: sites do not trust the networks between them")
+    _check_version(fields)
+    common = _common(fields, now)
+    context: SuperLinkContext | SuperNodeContext
+    context = _superlink(fields, common, now) if role == "superlink" else _supernode(fields, common)
+    if fields.problems:
+        raise ContextError(fields.problems)
+    return context
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Common:
+    values: Context
+    authority: x509.Certificate | None
+
+
+def _check_version(fields: Fields) -> None:
+    version = fields.required("FL_FLOWER_VERSION", "SuperLink, SuperNodes and CLI must be of one version")
+    if version and version != FLOWER_VERSION:
+        fields.refuse(
+            "FL_FLOWER_VERSION",
+            f"it must be {FLOWER_VERSION}, the version in this image",
+            "Flower accepts a mismatch without a word and fails later, and nothing is downloaded at boot",
+            f"Use an image with Flower {version}, or set flower_version to {FLOWER_VERSION} in the stack",
+        )
+
+
+def _common(fields: Fields, now: datetime) -> _Common:
+    ca_raw = fields.decoded("FL_CA_CERT", why="every connection is verified against the federation CA", required=True)
+    authorities = fields.parsed("FL_CA_CERT", ca_raw, pem.load_certificates, "one CA certificate")
+    authority = authorities[0] if authorities else None
+    if authorities and len(authorities) > 1:
+        fields.refuse(
+            "FL_CA_CERT",
+            "decoded, it must be one certificate",
+            f"{len(authorities)} were found, and FL_CA_FINGERPRINT vouches for one only",
+            f"Give only the federation's root in {CONTEXT_PLACE}",
+        )
+    wanted = fields.required("FL_CA_FINGERPRINT", "it arrives by another way than the CA and proves it")
+    if authority is not None and wanted and wanted != pem.fingerprint(authority):
+        fields.refuse(
+            "FL_CA_FINGERPRINT",
+            f"it must be the sha256 of FL_CA_CERT, which is {pem.fingerprint(authority)}",
+            "a CA that does not match was exchanged on the way, or belongs to another federation",
+            f"Take both from the central stack's outputs ca_certificate and ca_fingerprint, in {CONTEXT_PLACE}",
+        )
+    if authority is not None and not pem.is_valid_at(authority, now):
+        fields.refuse(
+            "FL_CA_CERT",
+            f"it must be valid now, {now:%Y-%m-%d %H:%M} UTC",
+            f"it is valid from {authority.not_valid_before_utc} to {authority.not_valid_after_utc}",
+            "Renew the CA in the central stack, or correct the clock of this machine",
+        )
+    onegate_raw = fields.decoded("FL_ONEGATE_CA", why="", required=False)
+    fields.parsed("FL_ONEGATE_CA", onegate_raw, pem.load_certificates, "CA certificates")
+    return _Common(
+        authority=authority,
+        values=Context(
+            federation=fields.name("FL_FEDERATION", "runs and nodes belong to one federation"),
+            zone=fields.name("FL_ZONE", "node names start with the zone's name"),
+            ca_pem=_text(ca_raw),
+            ca_fingerprint=wanted,
+            log_level=fields.choice("FL_LOG_LEVEL", LOG_LEVELS, "Flower knows these levels", default="INFO"),
+            project_url=fields.url("FL_PROJECT_URL") or PROJECT_URL_DEFAULT,
+            onegate_endpoint=fields.url("ONEGATE_ENDPOINT"),
+            onegate_ca_pem=_text(onegate_raw),
+            vm_id=fields.text("VMID"),
+            address=fields.text("ETH0_IP"),
+        ),
+    )
+
+
+def _superlink(fields: Fields, common: _Common, now: datetime) -> SuperLinkContext:
+    why = "the SuperLink and its gateway serve TLS with it"
+    cert_raw = fields.decoded("FL_SERVER_CERT", why=why, required=True)
+    key_raw = fields.decoded("FL_SERVER_KEY", why=why, required=True, secret=True)
+    chain = fields.parsed("FL_SERVER_CERT", cert_raw, pem.load_certificates, "a certificate chain, leaf first")
+    key = fields.parsed("FL_SERVER_KEY", key_raw, pem.load_key, "a private key without a password", secret=True)
+    if chain and key is not None and not pem.ServerIdentity(chain=chain, key=key).key_matches():
+        fields.refuse(
+            "FL_SERVER_KEY",
+            "it must be the key of the first certificate in FL_SERVER_CERT",
+            "the two are different key pairs, and no TLS handshake could succeed",
+            f"Set both from the same FederationPKI in {CONTEXT_PLACE}",
+            secret=True,
+        )
+    if chain and common.authority is not None and not pem.issued_by(chain, common.authority):
+        fields.refuse(
+            "FL_SERVER_CERT",
+            "it must be signed by FL_CA_CERT",
+            "SuperNodes trust that CA alone and would refuse this server",
+            f"Issue the server certificate with the federation CA and set it in {CONTEXT_PLACE}",
+        )
+    if chain and not pem.is_valid_at(chain[0], now):
+        fields.refuse(
+            "FL_SERVER_CERT",
+            f"it must be valid now, {now:%Y-%m-%d %H:%M} UTC",
+            f"it is valid from {chain[0].not_valid_before_utc} to {chain[0].not_valid_after_utc}",
+            "Renew the server certificate in the central stack, or correct the clock of this machine",
+        )
+    return SuperLinkContext(
+        **_fields_of(common.values),
+        server_cert_pem=_text(cert_raw),
+        server_key_pem=_text(key_raw),
+        server_names=pem.named_hosts(chain[0]) if chain else (),
+        admin_networks=fields.networks("FL_ADMIN_NETWORKS"),
+        num_clients=fields.integer("FL_NUM_CLIENTS", least=1, default=None),
+    )
+
+
+def _supernode(fields: Fields, common: _Common) -> SuperNodeContext:
+    for name in ("FL_SERVER_KEY", "FL_SERVER_CERT"):
+        if fields.text(name):
+            fields.refuse(
+                name,
+                "it must not be given to a SuperNode",
+                "the server key belongs to the SuperLink's own VM only",
+                f"Remove {name} from the SuperNode role in {CONTEXT_PLACE}",
+                secret=True,
+            )
+    for name in fields.names():
+        if name.startswith("FL_DATA_") and name != "FL_DATA_PATH":
+            fields.refuse(
+                name,
+                "this appliance takes FL_DATA_PATH only",
+                "a way of bringing in data that is ignored would train on nothing, or on something else",
+                f"Mount the data in the zone, set FL_DATA_PATH, and remove {name} from {CONTEXT_PLACE}",
+            )
+    host, port = fields.endpoint("FL_SUPERLINK_ADDRESS", "the SuperNode dials this address and nothing else")
+    partitions = fields.integer("FL_NUM_PARTITIONS", least=1, default=None)
+    if partitions is None and not fields.text("FL_NUM_PARTITIONS"):
+        fields.required("FL_NUM_PARTITIONS", "the share of the zone's data is partition id modulo this constant")
+    return SuperNodeContext(
+        **_fields_of(common.values),
+        superlink_host=host,
+        superlink_port=port,
+        partition_base=fields.integer("FL_PARTITION_BASE", least=0, default=0) or 0,
+        partition_id=fields.integer("FL_PARTITION_ID", least=0, default=None),
+        num_partitions=partitions or 1,
+        data_path=fields.guest_path("FL_DATA_PATH", "a node without data has nothing to train on"),
+    )
+
+
+def _fields_of(common: Context) -> dict[str, str]:
+    return {name: getattr(common, name) for name in Context.__dataclass_fields__}
+
+
+def _text(raw: bytes) -> str:
+    text = raw.decode("ascii", errors="replace").strip()
+    return f"{text}\n" if text else ""

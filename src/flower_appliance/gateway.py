@@ -1,0 +1,185 @@
+"""Renders the gateway's configuration: Caddy in front of the SuperLink. It starts nothing and opens no port.
+
+Flower serves every API on one port and authenticates the Fleet API only (flwr 1.41.0), so what a port lets through is
+decided here: Fleet on 9092, Control on 9093 for the admin networks, everything else 403. Paths are matched as an exact
+list against the URI as it was sent, not as it might be normalised: what is not written down literally is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flower_appliance.context import SuperLinkContext
+from flower_appliance.machine import (
+    CA_CERT,
+    CONTROL_PORT,
+    FLEET_PORT,
+    LOGS,
+    SERVER_CERT,
+    SERVER_KEY,
+    STATE,
+    SUPERLINK_PORT,
+    Machine,
+    endpoint,
+)
+
+Json = dict[str, Any]
+
+GATEWAY_STATE = f"{STATE}/gateway"
+ACCESS_LOG = f"{LOGS}/gateway-access.log"
+
+# Calls of an authenticated SuperNode in flwr 1.41.0. register-node and unregister-node are missing on purpose: only
+# nodes without authentication use them, and enrolment is the Control API's business.
+FLEET_CALLS = (
+    "activate-node",
+    "deactivate-node",
+    "send-node-heartbeat",
+    "pull-messages",
+    "push-messages",
+    "get-run",
+    "get-fab",
+    "push-object",
+    "pull-object",
+    "confirm-message-received",
+)
+_FLEET_URI = rf"^(/v1/fleet/({'|'.join(FLEET_CALLS)})|/health)$"
+_CONTROL_URI = r"^(/v1/control/[a-z0-9-]+|/health)$"
+_CERTIFICATE_TAG = "server"
+
+
+def gateway_config(context: SuperLinkContext, machine: Machine) -> str:
+    """Caddy's JSON configuration."""
+    networks = [str(network) for network in context.admin_networks]
+    config: Json = {
+        "admin": {"disabled": True, "config": {"persist": False}},
+        "storage": {"module": "file_system", "root": str(machine.path(GATEWAY_STATE))},
+        "logging": _logging(context, machine),
+        "apps": {
+            "tls": {
+                "certificates": {
+                    "load_files": [
+                        {
+                            "certificate": str(machine.path(SERVER_CERT)),
+                            "key": str(machine.path(SERVER_KEY)),
+                            "tags": [_CERTIFICATE_TAG],
+                        }
+                    ]
+                }
+            },
+            "http": {
+                "grace_period": "3s",
+                "servers": {
+                    "fleet": _server(
+                        endpoint(machine.address, FLEET_PORT),
+                        [
+                            _when_uri(_FLEET_URI, [_to_superlink(machine)]),
+                            _refuse("403: this port serves the Fleet API to enrolled SuperNodes, nothing else.\n"),
+                        ],
+                    ),
+                    "control": _server(
+                        endpoint(machine.address, CONTROL_PORT),
+                        [
+                            *([] if not networks else [_when_admin(networks, _control_routes(machine))]),
+                            _refuse(
+                                "403: your address is outside of the admin networks of this SuperLink. "
+                                "FL_ADMIN_NETWORKS names the networks that may use its Control API.\n"
+                            ),
+                        ],
+                    ),
+                },
+            },
+        },
+    }
+    return json.dumps(config, indent=1, sort_keys=True) + "\n"
+
+
+def _server(listen: str, routes: list[Json]) -> Json:
+    return {
+        "listen": [f"tcp/{listen}"],
+        "protocols": ["h1", "h2"],
+        "automatic_https": {"disable": True},
+        # Selected by tag: clients dial an IP address and then send no server name to choose by.
+        "tls_connection_policies": [
+            {"protocol_min": "tls1.2", "certificate_selection": {"any_tag": [_CERTIFICATE_TAG]}}
+        ],
+        "read_header_timeout": "10s",
+        "idle_timeout": "5m",
+        "logs": {},
+        "routes": routes,
+    }
+
+
+def _control_routes(machine: Machine) -> list[Json]:
+    return [
+        _when_uri(_CONTROL_URI, [_to_superlink(machine)]),
+        _refuse("403: this port serves the Control API, nothing else.\n"),
+    ]
+
+
+def _when_uri(pattern: str, handlers: list[Json]) -> Json:
+    return {
+        "match": [{"vars_regexp": {"{http.request.uri}": {"pattern": pattern}}}],
+        "handle": handlers,
+        "terminal": True,
+    }
+
+
+def _when_admin(networks: list[str], routes: list[Json]) -> Json:
+    return {
+        "match": [{"remote_ip": {"ranges": networks}}],
+        "handle": [{"handler": "subroute", "routes": routes}],
+        "terminal": True,
+    }
+
+
+def _refuse(body: str) -> Json:
+    return {"handle": [{"handler": "static_response", "status_code": 403, "body": body}], "terminal": True}
+
+
+def _to_superlink(machine: Machine) -> Json:
+    return {
+        "handler": "reverse_proxy",
+        "upstreams": [{"dial": endpoint(machine.loopback, SUPERLINK_PORT)}],
+        # Objects travel in 5 MiB chunks and logs as endless answers: nothing is held back.
+        "flush_interval": -1,
+        "transport": {
+            "protocol": "http",
+            "versions": ["1.1"],
+            "dial_timeout": "5s",
+            "tls": {
+                "ca": {"provider": "file", "pem_files": [str(machine.path(CA_CERT))]},
+                # Caddy does not verify an upstream by IP address: every server certificate carries `localhost`.
+                "server_name": "localhost",
+            },
+        },
+    }
+
+
+def _logging(context: SuperLinkContext, machine: Machine) -> Json:
+    access = "http.log.access"
+    level = {"WARNING": "WARN"}.get(context.log_level, context.log_level)
+    return {
+        "logs": {
+            "default": {"level": level, "exclude": [access], "encoder": {"format": "json"}},
+            "access": {
+                "include": [access],
+                "writer": {
+                    "output": "file",
+                    "filename": str(machine.path(ACCESS_LOG)),
+                    "mode": "0640",
+                    "roll_size_mb": 10,
+                    "roll_keep": 3,
+                },
+                "encoder": {
+                    "format": "filter",
+                    "wrap": {"format": "json"},
+                    # Headers carry node signatures and, with accounts, tokens.
+                    "fields": {
+                        "request>headers": {"filter": "delete"},
+                        "resp_headers": {"filter": "delete"},
+                    },
+                },
+            },
+        }
+    }

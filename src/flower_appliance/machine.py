@@ -1,0 +1,49 @@
+"""Facts about the machine that a plan is made for. Gathering them is `boot`'s work; this module looks at nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CERTS = "/etc/flower/certs"
+CA_CERT = f"{CERTS}/ca.crt"
+ONEGATE_CA = f"{CERTS}/onegate-ca.crt"
+SERVER_CERT = f"{CERTS}/server.crt"
+SERVER_KEY = f"{CERTS}/server.key"
+NODE_KEY = f"{CERTS}/node.key"
+FLOWER_ENV = "/etc/flower/flower.env"
+GATEWAY_CONFIG = "/etc/flower/gateway.json"
+STATE = "/var/lib/flower"
+LOGS = "/var/log/flower"
+
+SUPERLINK_PORT = 9091
+FLEET_PORT = 9092
+CONTROL_PORT = 9093
+SUPERNODE_RUNTIME_PORT = 9094
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a plan needs to know about where it will run."""
+
+    root: Path
+    """Folder that absolute guest paths lie under; `/` in a machine of its own."""
+    loopback: str
+    """Address that local services bind: 127.0.0.1, or the VM's own address in a process VM."""
+    address: str
+    """Address that others reach this machine at."""
+    bin_dir: Path
+    """`bin` of the Flower environment; on PATH because Flower starts `flower-superexec` by name."""
+    vm_name: str = ""
+    """The VM's name as OneGate gives it; empty where it is not known."""
+    service_user: str = ""
+    """User that services run as and that owns their files; empty: whoever runs the appliance."""
+
+    def path(self, guest: str) -> Path:
+        """Where an absolute guest path lies for the processes of this machine."""
+        return self.root / guest.lstrip("/")
+
+
+def endpoint(host: str, port: int) -> str:
+    """`host:port`, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

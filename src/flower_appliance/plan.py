@@ -1,0 +1,347 @@
+"""Decides what a machine must look like for its CONTEXT: folders, files, services, proofs, attributes. Changes nothing.
+
+`plan(context, machine)` is a pure function; `apply` makes it true and `readiness` runs the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flower_appliance import machine as m
+from flower_appliance.context import Context, SuperLinkContext, SuperNodeContext
+from flower_appliance.errors import PlanError, Problem
+from flower_appliance.gateway import GATEWAY_STATE, gateway_config
+from flower_appliance.machine import Machine
+from flower_appliance.partition import node_identity
+from flower_appliance.unit import Unit, render_environment, render_systemd
+from flower_appliance.version import FLOWER_VERSION
+
+SUPERLINK_UNIT = "flower-superlink.service"
+SUPERNODE_UNIT = "flower-supernode.service"
+GATEWAY_UNIT = "flower-gateway.service"
+SUPEREXEC = "flower-superexec"
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One file with its final mode; written whole or not at all."""
+
+    path: str
+    """Guest path."""
+    content: str = field(repr=False)
+    mode: int
+    secret: bool = False
+    """Never shown, and 0600."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """One folder of the services' own."""
+
+    path: str
+    mode: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyCheck:
+    """The node's key exists, is its owner's alone and parses."""
+
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCheck:
+    """The data folder is there, readable by the service user, and not empty."""
+
+    path: str
+    user: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandshakeCheck:
+    """A TLS server answers there with a certificate that the CA vouches for under that very name."""
+
+    host: str
+    port: int
+    ca: str
+    subject: str
+    """What the server is, for messages."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """`GET /health` answers 200 over TLS verified against the CA."""
+
+    host: str
+    port: int
+    ca: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildCheck:
+    """A service has the child process without which it accepts work and never does it."""
+
+    unit: str
+    program: str
+
+
+Check = KeyCheck | DataCheck | HandshakeCheck | HealthCheck | ChildCheck
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that must be true of the machine."""
+
+    role: str
+    folders: tuple[Folder, ...]
+    files: tuple[File, ...]
+    units: tuple[Unit, ...]
+    node_key: str = ""
+    """Guest path of a key that is generated where it is missing; empty: this role has none."""
+    checks: tuple[Check, ...]
+    """What must pass before READY=YES."""
+    units_wait_for_checks: bool
+    """Whether services start only once the checks have passed (a SuperNode that cannot verify its SuperLink would end
+    at once, again and again)."""
+    attributes: Mapping[str, str]
+    """OneGate attributes that are known from the start."""
+    user: str = ""
+
+
+def plan(context: SuperLinkContext | SuperNodeContext, machine: Machine) -> Plan:
+    """What `machine` must look like for `context`.
+
+    Raises:
+        PlanError: the context does not fit the machine.
+    """
+    if isinstance(context, SuperLinkContext):
+        return _superlink(context, machine)
+    return _supernode(context, machine)
+
+
+def systemd_files(plan: Plan) -> tuple[File, ...]:
+    """The plan's services as unit files, for a machine that runs systemd."""
+    return tuple(
+        File(path=f"/etc/systemd/system/{unit.name}", content=render_systemd(unit), mode=0o644) for unit in plan.units
+    )
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The plan as plain data without secrets, for `plan --json`."""
+    return {
+        "role": plan.role,
+        "folders": [{"path": folder.path, "mode": f"{folder.mode:04o}"} for folder in plan.folders],
+        "files": [
+            {
+                "path": file.path,
+                "mode": f"{file.mode:04o}",
+                "content": f"({len(file.content)} characters, secret)" if file.secret else file.content,
+            }
+            for file in plan.files
+        ],
+        "node_key": plan.node_key,
+        "units": [
+            {
+                "name": unit.name,
+                "argv": list(unit.argv),
+                "environment": dict(unit.environment),
+                "environment_file": unit.environment_file,
+                "reads": list(unit.reads),
+                "user": unit.user,
+                "memory_mb": unit.memory_mb,
+                "restart_s": [unit.restart_first_s, unit.restart_most_s],
+            }
+            for unit in plan.units
+        ],
+        "checks": [str(check) for check in plan.checks],
+        "units_wait_for_checks": plan.units_wait_for_checks,
+        "attributes": dict(plan.attributes),
+    }
+
+
+def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
+    _check_names(context, machine)
+    home = f"{m.STATE}/superlink"
+    ca, cert, key = (str(machine.path(path)) for path in (m.CA_CERT, m.SERVER_CERT, m.SERVER_KEY))
+    superlink = Unit(
+        name=SUPERLINK_UNIT,
+        description="Flower SuperLink",
+        argv=(
+            str(machine.bin_dir / "flower-superlink"),
+            *("--host", machine.loopback, "--port", str(m.SUPERLINK_PORT)),
+            *("--ssl-certfile", cert, "--ssl-keyfile", key, "--ssl-ca-certfile", ca),
+            *("--isolation", "subprocess"),
+            *("--database", str(machine.path(f"{home}/state.db"))),
+            "--enable-supernode-auth",
+            "--disable-runtime-dependency-installation",
+        ),
+        environment={"FLWR_HOME": str(machine.path(home))},
+        environment_file=str(machine.path(m.FLOWER_ENV)),
+        reads=(m.CA_CERT, m.SERVER_CERT, m.SERVER_KEY, m.FLOWER_ENV),
+        writes=(str(machine.path(home)),),
+        working_folder=str(machine.path(home)),
+        user=machine.service_user,
+        child=SUPEREXEC,
+    )
+    gateway_home = str(machine.path(GATEWAY_STATE))
+    gateway = Unit(
+        name=GATEWAY_UNIT,
+        description="Gateway in front of the Flower SuperLink",
+        argv=(str(machine.bin_dir / "caddy"), "run", "--config", str(machine.path(m.GATEWAY_CONFIG))),
+        environment={"XDG_DATA_HOME": gateway_home, "XDG_CONFIG_HOME": gateway_home},
+        environment_file=str(machine.path(m.FLOWER_ENV)),
+        reads=(m.CA_CERT, m.SERVER_CERT, m.SERVER_KEY, m.GATEWAY_CONFIG),
+        writes=(gateway_home, str(machine.path(m.LOGS))),
+        working_folder=gateway_home,
+        user=machine.service_user,
+        after=(SUPERLINK_UNIT,),
+        stop_timeout_s=5.0,
+    )
+    files = (
+        *_common_files(context, machine, {"FL_NUM_CLIENTS": str(context.num_clients)} if context.num_clients else {}),
+        File(path=m.SERVER_CERT, content=context.server_cert_pem, mode=0o644),
+        File(path=m.SERVER_KEY, content=context.server_key_pem, mode=0o600, secret=True),
+        File(path=m.GATEWAY_CONFIG, content=gateway_config(context, machine), mode=0o640),
+    )
+    return Plan(
+        role="superlink",
+        folders=_folders(home, GATEWAY_STATE),
+        files=files,
+        units=(superlink, gateway),
+        checks=(
+            # What the SuperExec child dials and how: its own death shows only after seconds.
+            HandshakeCheck(host=machine.loopback, port=m.SUPERLINK_PORT, ca=ca, subject="the SuperLink"),
+            HealthCheck(host=machine.address, port=m.FLEET_PORT, ca=ca),
+            ChildCheck(unit=SUPERLINK_UNIT, program=SUPEREXEC),
+        ),
+        units_wait_for_checks=False,
+        attributes={"FL_VERSION": FLOWER_VERSION, "FL_ENDPOINT": m.endpoint(machine.address, m.FLEET_PORT)},
+        user=machine.service_user,
+    )
+
+
+def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
+    identity = node_identity(context, machine.vm_name)
+    home = f"{m.STATE}/supernode"
+    ca, key = str(machine.path(m.CA_CERT)), str(machine.path(m.NODE_KEY))
+    data = str(machine.path(context.data_path))
+    node_config: dict[str, str | int] = {
+        "partition-id": identity.partition_id,
+        "num-partitions": context.num_partitions,
+        "data-path": data,
+        "zone": context.zone,
+        "node": identity.name,
+        "federation": context.federation,
+    }
+    supernode = Unit(
+        name=SUPERNODE_UNIT,
+        description="Flower SuperNode",
+        argv=(
+            str(machine.bin_dir / "flower-supernode"),
+            *("--superlink", m.endpoint(context.superlink_host, context.superlink_port)),
+            *("--root-certificates", ca),
+            *("--auth-supernode-private-key", key),
+            *("--node-config", render_node_config(node_config)),
+            *("--isolation", "subprocess"),
+            *("--host", machine.loopback, "--port", str(m.SUPERNODE_RUNTIME_PORT)),
+        ),
+        environment={"FLWR_HOME": str(machine.path(home))},
+        environment_file=str(machine.path(m.FLOWER_ENV)),
+        reads=(m.CA_CERT, m.NODE_KEY, m.FLOWER_ENV),
+        writes=(str(machine.path(home)),),
+        reads_only=(data,),
+        working_folder=str(machine.path(home)),
+        user=machine.service_user,
+        child=SUPEREXEC,
+    )
+    return Plan(
+        role="supernode",
+        folders=_folders(home),
+        files=_common_files(context, machine, {}),
+        units=(supernode,),
+        node_key=m.NODE_KEY,
+        checks=(
+            KeyCheck(path=key),
+            DataCheck(path=data, user=machine.service_user),
+            HandshakeCheck(host=context.superlink_host, port=context.superlink_port, ca=ca, subject="the SuperLink"),
+        ),
+        units_wait_for_checks=True,
+        attributes={"FL_VERSION": FLOWER_VERSION},
+        user=machine.service_user,
+    )
+
+
+def render_node_config(values: Mapping[str, str | int]) -> str:
+    """Flower's `--node-config`: `key=value` words, text in quotes.
+
+    Flower (1.41.0) splits this with a pattern that knows no escapes and reads the parts as TOML, so a text may hold one
+    kind of quote only.
+
+    Raises:
+        ValueError: a text cannot be written in this form.
+    """
+    return " ".join(f"{key}={_node_config_value(value)}" for key, value in values.items())
+
+
+def _node_config_value(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+        raise ValueError("a node configuration cannot hold control characters")
+    if "'" not in value:
+        return f"'{value}'"
+    if '"' not in value and "\\" not in value:
+        return f'"{value}"'
+    raise ValueError("a node configuration cannot hold both kinds of quotes, or a backslash beside a single quote")
+
+
+def _check_names(context: SuperLinkContext, machine: Machine) -> None:
+    needed = dict.fromkeys(("localhost", machine.loopback, machine.address))
+    missing = [name for name in needed if name not in context.server_names]
+    if missing:
+        raise PlanError(
+            [
+                Problem(
+                    given=f"FL_SERVER_CERT covers {', '.join(context.server_names) or 'no name at all'}",
+                    rule=f"it must also cover {', '.join(missing)}",
+                    reason="the gateway verifies `localhost`, Flower's own SuperExec dials the loopback address and "
+                    "would die unnoticed, and clients dial the machine's address",
+                    remedy="Issue the server certificate with these names (FederationPKI does) in the central stack",
+                )
+            ]
+        )
+
+
+def _folders(*homes: str) -> tuple[Folder, ...]:
+    shared = (("/etc/flower", 0o755), (m.CERTS, 0o755), (m.STATE, 0o755), (m.LOGS, 0o750))
+    return (
+        *(Folder(path=path, mode=mode) for path, mode in shared),
+        *(Folder(path=path, mode=0o700) for path in homes),
+    )
+
+
+def _common_files(context: Context, machine: Machine, extra: Mapping[str, str]) -> tuple[File, ...]:
+    environment = {
+        "PATH": f"{machine.bin_dir}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(machine.path(m.STATE)),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+        # Never above INFO: whether a SuperNode is online is read from lines of that level. The log's level is applied
+        # when lines are written.
+        "FLWR_LOG_LEVEL": "DEBUG" if context.log_level == "DEBUG" else "INFO",
+        "FL_FEDERATION": context.federation,
+        "FL_ZONE": context.zone,
+        **extra,
+    }
+    files = [
+        File(path=m.CA_CERT, content=context.ca_pem, mode=0o644),
+        File(path=m.FLOWER_ENV, content=render_environment(environment), mode=0o640),
+    ]
+    if context.onegate_ca_pem:
+        files.append(File(path=m.ONEGATE_CA, content=context.onegate_ca_pem, mode=0o644))
+    return tuple(files)

@@ -1,0 +1,172 @@
+"""Runs a plan's checks: each proves one thing for real, or says why it is not so. It heals and publishes nothing."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import pwd
+import socket
+import ssl
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flower_appliance.errors import NodeKeyError, Problem
+from flower_appliance.nodekey import public_key
+from flower_appliance.plan import Check, ChildCheck, DataCheck, HandshakeCheck, HealthCheck, KeyCheck
+
+TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a check found: `problem` is None where it passed."""
+
+    check: Check
+    problem: Problem | None
+
+
+def run_checks(
+    checks: Sequence[Check], *, has_child: Callable[[str, str], bool], timeout_s: float = TIMEOUT_S
+) -> list[Verdict]:
+    """Run every check, one after the other; blocking.
+
+    Args:
+        has_child: whether a unit (first argument) has a living process that runs a program (second).
+    """
+    return [Verdict(check=check, problem=_run(check, has_child, timeout_s)) for check in checks]
+
+
+def _run(check: Check, has_child: Callable[[str, str], bool], timeout_s: float) -> Problem | None:
+    match check:
+        case KeyCheck():
+            return _key(check)
+        case DataCheck():
+            return _data(check)
+        case HandshakeCheck():
+            return _handshake(check, timeout_s)
+        case HealthCheck():
+            return _health(check, timeout_s)
+        case ChildCheck():
+            return None if has_child(check.unit, check.program) else _no_child(check)
+
+
+def _key(check: KeyCheck) -> Problem | None:
+    path = Path(check.path)
+    try:
+        public_key(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except NodeKeyError as error:
+        return Problem(
+            given=str(error),
+            rule="the node's key must be usable",
+            reason="the SuperLink lets in no node without it",
+            remedy="See above",
+        )
+    if mode & 0o077:
+        return Problem(
+            given=f"{path.name} has mode {mode:04o}",
+            rule="it must be 0600",
+            reason="who can read the key can be this node",
+            remedy=f"Run chmod 600 {check.path}, and enrol a new key if others had access",
+        )
+    return None
+
+
+def _data(check: DataCheck) -> Problem | None:
+    path = Path(check.path)
+    remedy = "Mount the zone's data there, readable by the service user, or correct FL_DATA_PATH in the pool's stack"
+    reason = "a node without readable data would join every round and train on nothing"
+    given = f"the data path {check.path}"
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        shown = f"{given} cannot be listed ({error.strerror})"
+        return Problem(given=shown, rule="it must be a folder with the zone's data", reason=reason, remedy=remedy)
+    if not entries:
+        return Problem(given=f"{given} is empty", rule="it must hold data", reason=reason, remedy=remedy)
+    for entry in (path, *entries):
+        if not readable_by(entry, check.user):
+            user = check.user or "the service user"
+            shown = f"{entry} is not readable by {user}"
+            return Problem(given=shown, rule="all of the data must be", reason=reason, remedy=remedy)
+    return None
+
+
+def readable_by(path: Path, user: str) -> bool:
+    """Whether `user` (empty: the current one) may read a file, or list and enter a folder, by its mode bits.
+
+    Its parent folders are looked at, too; access control lists are not.
+    """
+    if not user:
+        return os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
+    entry = pwd.getpwnam(user)
+    groups = set(os.getgrouplist(user, entry.pw_gid))
+    real = path.resolve()
+    if not all(_allows(parent, entry.pw_uid, groups, 0o1) for parent in real.parents):
+        return False
+    return _allows(real, entry.pw_uid, groups, 0o5 if real.is_dir() else 0o4)
+
+
+def _allows(path: Path, uid: int, groups: set[int], wanted: int) -> bool:
+    facts = path.stat()
+    shift = 6 if facts.st_uid == uid else 3 if facts.st_gid in groups else 0
+    return (facts.st_mode >> shift) & wanted == wanted
+
+
+def _handshake(check: HandshakeCheck, timeout_s: float) -> Problem | None:
+    context = ssl.create_default_context(cafile=check.ca)
+    try:
+        with (
+            socket.create_connection((check.host, check.port), timeout=timeout_s) as plain,
+            context.wrap_socket(plain, server_hostname=check.host),
+        ):
+            return None
+    except ssl.SSLCertVerificationError as error:
+        return Problem(
+            given=f"{check.subject} at {check.host}:{check.port} shows a certificate that does not verify "
+            f"({error.verify_message})",
+            rule="it must be signed by the federation CA and name this address",
+            reason="another server, or another federation, may be answering there; this machine sends it nothing",
+            remedy="Compare FL_CA_FINGERPRINT and FL_SUPERLINK_ADDRESS with the central stack's outputs ca_fingerprint "
+            "and superlink_fleet_endpoint; this check is repeated every few seconds",
+        )
+    except OSError as error:
+        return Problem(
+            given=f"{check.subject} at {check.host}:{check.port} does not answer ({error.strerror or error})",
+            rule="a TLS connection to it must succeed",
+            reason="without it no work reaches this machine",
+            remedy="Start it, or allow outbound TCP to this address in the zone's security group; this check is "
+            "repeated every few seconds",
+        )
+
+
+def _health(check: HealthCheck, timeout_s: float) -> Problem | None:
+    context = ssl.create_default_context(cafile=check.ca)
+    connection = http.client.HTTPSConnection(check.host, check.port, timeout=timeout_s, context=context)
+    try:
+        connection.request("GET", "/health")
+        status = connection.getresponse().status
+        detail = f"answers {status}"
+    except (OSError, http.client.HTTPException) as error:
+        status, detail = 0, f"does not answer ({error})"
+    finally:
+        connection.close()
+    if status == http.client.OK:
+        return None
+    return Problem(
+        given=f"/health of the SuperLink through its gateway at {check.host}:{check.port} {detail}",
+        rule="it must answer 200",
+        reason="SuperNodes reach the SuperLink in no other way",
+        remedy="Read flower-superlink.log and flower-gateway.log in /var/log/flower; this check is repeated",
+    )
+
+
+def _no_child(check: ChildCheck) -> Problem:
+    return Problem(
+        given=f"{check.unit} has no living {check.program}",
+        rule="it must have one",
+        reason="without it runs are accepted and never executed",
+        remedy="Read its log in /var/log/flower; it is restarted where this lasts",
+    )

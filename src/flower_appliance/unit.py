@@ -1,0 +1,141 @@
+"""A service as data, and its rendering for systemd. It starts nothing; `supervisor` runs the same data without systemd.
+
+Restart is always "always": a SuperNode that was unregistered while running ends with exit status 0 (flwr 1.41.0,
+2026-11-24), which `on-failure` would take for success.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+# For a `systemd-analyze security` of at most 4.0. MemoryDenyWriteExecute stays off: numerical libraries compile code.
+_HARDENING = (
+    "NoNewPrivileges=yes",
+    "CapabilityBoundingSet=",
+    "AmbientCapabilities=",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "ProtectClock=yes",
+    "ProtectControlGroups=yes",
+    "ProtectHostname=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectProc=invisible",
+    "RemoveIPC=yes",
+    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "LockPersonality=yes",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged @mount @debug",
+    "UMask=0077",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One long-running service."""
+
+    name: str
+    """With the suffix `.service`."""
+    description: str
+    argv: tuple[str, ...]
+    """Program and arguments; nothing secret, since every user can read them."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the environment file's variables."""
+    environment_file: str
+    """Path of a file of NAME="value" lines that the service gets."""
+    reads: tuple[str, ...] = ()
+    """Guest paths whose change calls for a restart."""
+    writes: tuple[str, ...] = ()
+    """Folders that the service may write."""
+    reads_only: tuple[str, ...] = ()
+    """Folders that are bound read-only under systemd, such as the training data."""
+    working_folder: str
+    user: str = ""
+    after: tuple[str, ...] = ()
+    restart_first_s: float = 1.0
+    """Pause before the first restart; it doubles up to `restart_most_s`."""
+    restart_most_s: float = 5.0
+    """Low, because a SuperNode that waits for its enrolment is let in only by its next start."""
+    stop_timeout_s: float = 10.0
+    """Time to end after SIGTERM, for a SuperNode to sign off: otherwise its key is refused for up to 60 s."""
+    memory_mb: int | None = None
+    """Hard limit under systemd; None: as much as the machine has."""
+    child: str = ""
+    """A program that the service must keep alive to be of any use."""
+
+    def digest(self, contents: Mapping[str, str]) -> str:
+        """A fingerprint of everything that matters to the running service.
+
+        Args:
+            contents: digest of each file, by guest path.
+        """
+        facts = {
+            "argv": self.argv,
+            "environment": dict(self.environment),
+            "user": self.user,
+            "memory_mb": self.memory_mb,
+            "files": {path: contents.get(path, "") for path in self.reads},
+        }
+        return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def render_systemd(unit: Unit) -> str:
+    """The unit file of a service, hardened."""
+    lines = [
+        "[Unit]",
+        f"Description={unit.description}",
+        f"After=network-online.target {' '.join(unit.after)}".rstrip(),
+        "Wants=network-online.target",
+        # Restarting for ever is intended: without this, systemd gives up after five quick failures.
+        "StartLimitIntervalSec=0",
+        "",
+        "[Service]",
+        "Type=exec",
+        f"ExecStart={' '.join(_systemd_word(word) for word in unit.argv)}",
+        f"EnvironmentFile={unit.environment_file}",
+        *(f"Environment={_systemd_word(f'{name}={value}')}" for name, value in sorted(unit.environment.items())),
+        f"WorkingDirectory={unit.working_folder}",
+        "Restart=always",
+        f"RestartSec={unit.restart_first_s:g}s",
+        "RestartSteps=3",
+        f"RestartMaxDelaySec={unit.restart_most_s:g}s",
+        f"TimeoutStopSec={unit.stop_timeout_s:g}s",
+        "KillMode=control-group",
+        *([f"User={unit.user}", f"Group={unit.user}"] if unit.user else []),
+        *([f"MemoryMax={unit.memory_mb}M"] if unit.memory_mb else []),
+        *_HARDENING,
+        *([f"ReadWritePaths={' '.join(unit.writes)}"] if unit.writes else []),
+        *(f"ReadOnlyPaths=-{_systemd_word(path)}" for path in unit.reads_only),
+        "",
+        "[Install]",
+        "WantedBy=multi-user.target",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def render_environment(values: Mapping[str, str]) -> str:
+    """An environment file that systemd and `read_environment` take alike."""
+    return "".join(f"{name}={json.dumps(value)}\n" for name, value in sorted(values.items()))
+
+
+def read_environment(text: str) -> dict[str, str]:
+    """The inverse of `render_environment`."""
+    pairs = (line.partition("=") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: json.loads(value) for name, _, value in pairs}
+
+
+def _systemd_word(word: str) -> str:
+    """A word for ExecStart and the like: quoted, `%` and `$` doubled so that systemd expands nothing."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return escaped if escaped and not set(word) & set(" \t'\"\\;") else f'"{escaped}"'
