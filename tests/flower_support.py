@@ -108,9 +108,7 @@ class Authority:
             .not_valid_before(now - datetime.timedelta(minutes=5))
             .not_valid_after(now + datetime.timedelta(days=1))
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         certificate_file, key_file = folder / "server.crt", folder / "server.key"
@@ -148,7 +146,14 @@ class Superlink:
             [
                 str(FLOWER_BIN / "flower-superlink"),
                 *("--host", self.address, "--port", str(self.port)),
-                *("--ssl-certfile", str(certificate), "--ssl-keyfile", str(key), "--ssl-ca-certfile", str(self.ca_file)),
+                *(
+                    "--ssl-certfile",
+                    str(certificate),
+                    "--ssl-keyfile",
+                    str(key),
+                    "--ssl-ca-certfile",
+                    str(self.ca_file),
+                ),
                 *("--database", str(self.folder / "superlink.sqlite"), "--enable-supernode-auth"),
                 "--disable-runtime-dependency-installation",
             ],
@@ -180,10 +185,14 @@ class Superlink:
         return file.read_text(errors="replace")[-4000:] if file.exists() else "no log"
 
     def stop(self) -> None:
-        for process in reversed(self.processes):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        """Ask first, so that Flower ends its own children (they have sessions of their own), then insist."""
+        for signal_number, grace_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
+            for process in self.processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal_number)
+            for process in self.processes:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(grace_s)
 
     def _spawn(self, name: str, command: list[str]) -> None:
         home = self.folder / f"{name}-home"

@@ -14,6 +14,7 @@ from typing import Final
 
 from pulumi.provider.experimental import provider as engine
 from pulumi.provider.experimental.property_value import PropertyValue, PropertyValueType
+from pulumi.runtime import rpc
 
 from pulumi_flower.control import DEFAULT_TIMEOUT_S, ControlClient, parse_node_id
 from pulumi_flower.errors import CallerError, InvalidInputError
@@ -22,6 +23,10 @@ from pulumi_flower.registration import INPUTS, RESOURCE_TYPE, Change, Declared, 
 from pulumi_flower.transport import Endpoint, tls_context
 
 MAX_TIMEOUT_S: Final = 300.0
+
+UNKNOWN: Final = PropertyValue(rpc.UNKNOWN)
+"""An unknown value in an answer. The SDK (3.272.0) can neither write its own `PropertyValue.computed()` into an answer
+nor recognise the engine's marker for unknown values where it stands for a plain text, so both are handled here."""
 
 Properties = Mapping[str, PropertyValue]
 ClientFactory = Callable[["Settings"], ControlClient]
@@ -114,9 +119,9 @@ class FlowerProvider(engine.Provider):
         key = None if declared.public_key is None else parse_openssh(declared.public_key)
         outputs = dict(request.properties)
         if request.preview or declared.name is None or key is None:
-            outputs["fingerprint"] = PropertyValue.computed() if key is None else PropertyValue(key.fingerprint)
-            outputs["nodeId"] = PropertyValue.computed()
-            return engine.CreateResponse(resource_id="", properties=outputs)
+            outputs["fingerprint"] = UNKNOWN if key is None else PropertyValue(key.fingerprint)
+            outputs["nodeId"] = UNKNOWN
+            return engine.CreateResponse(resource_id="", properties=_answerable(outputs))
         node_id = await asyncio.to_thread(self._require_client().register_node, key, declared.name)
         self._urn_of_node[node_id] = request.urn
         return engine.CreateResponse(
@@ -205,7 +210,7 @@ def read_settings(properties: Properties) -> Settings | None:
 
 
 def _timeout_s(value: PropertyValue) -> float | None:
-    if value.type is PropertyValueType.COMPUTED:
+    if _is_unknown(value):
         return None
     if value.type is PropertyValueType.NULL:
         return DEFAULT_TIMEOUT_S
@@ -230,13 +235,23 @@ def _check(inputs: Properties, decide: Callable[[], object]) -> engine.CheckResp
         decided = decide()
     except InvalidInputError as err:
         failure = engine.CheckFailure(property=err.property_name, reason=str(err))
-        return engine.CheckResponse(inputs=dict(inputs), failures=[failure])
-    return engine.CheckResponse(inputs=decided if isinstance(decided, dict) else dict(inputs))
+        return engine.CheckResponse(inputs=_answerable(inputs), failures=[failure])
+    return engine.CheckResponse(inputs=_answerable(decided if isinstance(decided, dict) else inputs))
+
+
+def _is_unknown(value: PropertyValue) -> bool:
+    return value.type is PropertyValueType.COMPUTED or value.value == UNKNOWN.value
+
+
+def _answerable(properties: Properties) -> dict[str, PropertyValue]:
+    return {
+        name: value.with_value(UNKNOWN.value) if _is_unknown(value) else value for name, value in properties.items()
+    }
 
 
 def _text(properties: Properties, name: str) -> str | None:
     value = properties.get(name)
-    if value is None or value.type in (PropertyValueType.NULL, PropertyValueType.COMPUTED):
+    if value is None or value.type is PropertyValueType.NULL or _is_unknown(value):
         return None
     if not isinstance(value.value, str):
         raise InvalidInputError(

@@ -76,7 +76,7 @@ class SuperNodeRegistration(pulumi.CustomResource):
         super().__init__(
             RESOURCE_TYPE,
             resource_name,
-            {"name": name, "publicKey": public_key, "nodeId": None, "fingerprint": None},
+            {"name": name, "public_key": public_key, "node_id": None, "fingerprint": None},
             opts,
         )
 
