@@ -45,7 +45,6 @@ def plan_addresses(*, cidr: IPv4Network, first: IPv4Address, size: int) -> Addre
     Raises:
         RefusalError: The range is empty, leaves the network, or takes its network or broadcast address.
     """
-    where = "network.first and network.size"
     if size < 1:
         raise RefusalError(
             value=f"network.size: {size}",
@@ -67,7 +66,8 @@ def plan_addresses(*, cidr: IPv4Network, first: IPv4Address, size: int) -> Addre
             value=f"network.cidr: {cidr} with {size} addresses from {first}",
             rule=f"the CIDR holds the pool: from {first} it has {room} addresses",
             reason="OpenNebula would lease addresses that lie outside the network",
-            remedy=f"set {where} so that the range ends at {usable[1]} or before, or choose a wider network.cidr",
+            remedy=f"in the stack file, let network.first and network.size end at {usable[1]} or before, or choose a "
+            "wider network.cidr",
         )
     return AddressPlan(cidr=cidr, first=first, size=size)
 

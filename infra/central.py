@@ -38,9 +38,8 @@ def declare(settings: CentralSettings) -> dict[str, pulumi.Input[Any]]:
         common.federation,
         FederationPKIArgs(
             federation=common.federation,
-            # localhost and 127.0.0.1: the SuperLink's own executor dials it there, and so does the gateway.
-            server_names=["localhost", *([] if host is None else [host]), *superlink_settings.names],
-            server_addresses=["127.0.0.1", str(superlink_settings.address)],
+            server_names=[*([] if host is None else [host]), *superlink_settings.names],
+            server_addresses=[str(superlink_settings.address)],
         ),
     )
     network = zone_network(common, settings.site.network, superlink_rules(settings.admin_networks), provider=provider)

@@ -1,0 +1,250 @@
+"""The project's stacks through Pulumi's Automation API: up, destroy, outputs. It decides no order; operations do.
+
+Everything runs in the project's folder with the environment of an activated clone. `pulumi` writes the salt of its
+passphrase into the stack file whenever it runs; where the file had none before, it is taken out again, so that a demo
+leaves the working tree as it was. The engine makes a new salt when it next needs one (engine 3.259.0, 2026-11-24).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation
+
+from flower_federation.environment import Layout
+from flower_federation.errors import InputError, ToolError
+from flower_federation.operations_engine import InterruptibleCommand
+from flower_federation.operations_locks import remove_stale_locks
+from flower_federation.operations_progress import OperationProgress
+
+PROJECT = "flower-federation"
+STACKS_FOLDER = "stacks"
+_SALT = "encryptionsalt:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackFile:
+    """A stack's name and what its file says of its place in the federation."""
+
+    name: str
+    kind: str
+    """`central` or `zone`."""
+    zone: str
+    central: str | None
+    """Of a zone: short name of its centre's stack."""
+    trusted: tuple[str, ...] = ()
+    """Of a centre: short names of the stacks that it trusts."""
+
+    @property
+    def full_name(self) -> str:
+        """The name that the engine and other stacks use."""
+        return f"organization/{PROJECT}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """How many resources an operation changed."""
+
+    created: int
+    updated: int
+    replaced: int
+    deleted: int
+    unchanged: int
+
+    def __str__(self) -> str:
+        """Such as `12 created` or `unchanged`."""
+        parts = [
+            f"{count} {word}"
+            for word, count in (
+                ("created", self.created),
+                ("updated", self.updated),
+                ("replaced", self.replaced),
+                ("deleted", self.deleted),
+            )
+            if count
+        ]
+        return ", ".join(parts) or "unchanged"
+
+
+def read_stack_files(project: Path) -> tuple[StackFile, ...]:
+    """All stacks that have a file, centres first, then by name.
+
+    Raises:
+        InputError: A file is no YAML, or says no kind.
+    """
+    found = [_read_stack_file(path) for path in sorted((project / STACKS_FOLDER).glob("Pulumi.*.yaml"))]
+    return tuple(sorted(found, key=lambda stack: (stack.kind != "central", stack.name)))
+
+
+def _read_stack_file(path: Path) -> StackFile:
+    name = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        config = {key.removeprefix(f"{PROJECT}:"): value for key, value in document["config"].items()}
+        kind = config["kind"]
+        return StackFile(
+            name=name,
+            kind=kind,
+            zone=str(config.get("zone", name)),
+            central=_short((config.get("central") or {}).get("stack")) if kind == "zone" else None,
+            trusted=tuple(_short(entry["stack"]) or "" for entry in config.get("zones") or ()),
+        )
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            given=f"{path.name}: {type(error).__name__}: {error}",
+            rule=f"a stack file is YAML with config, and in it {PROJECT}:kind",
+            reason="the order of operations follows from the kinds of the stacks",
+            remedy=f"correct stacks/{path.name}; stacks/README.md shows what each kind needs",
+        ) from error
+
+
+def _short(stack: Any) -> str | None:
+    return None if stack is None else str(stack).rpartition("/")[2]
+
+
+class Stacks:
+    """Operations on the project's stacks.
+
+    Args:
+        layout: The clone.
+        environment: The engine's whole environment, as of an activated clone.
+        say: Prints one line of progress.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        layout: Layout,
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._layout = layout
+        self._environment = dict(environment)
+        self._say = say
+        self._clock = clock
+        self._command = InterruptibleCommand(environment=self._environment)
+        self._workspace = automation.LocalWorkspace(
+            work_dir=str(layout.project), pulumi_command=self._command, env_vars={}
+        )
+        self._known: dict[str, dict[str, Any] | None] = {}
+        """Outputs as this object last saw them: each look at the backend takes the engine half a second."""
+
+    def exists(self, stack: StackFile) -> bool:
+        """Whether the backend has the stack."""
+        return any(summary.name.rpartition("/")[2] == stack.name for summary in self._workspace.list_stacks())
+
+    def outputs(self, stack: StackFile) -> dict[str, Any] | None:
+        """Outputs of a stack; None where it does not exist, nothing where it is destroyed. Secrets are left out."""
+        if stack.name not in self._known:
+            if not self.exists(stack):
+                return None
+            with self._tidy(stack):
+                self._known[stack.name] = _plain(self._workspace.stack_outputs(stack.name))
+        return self._known[stack.name]
+
+    def up(self, stack: StackFile) -> Changes:
+        """Bring a stack to what the program says; creates it where it does not exist.
+
+        Raises:
+            ToolError: The engine failed; its messages are in the error.
+        """
+        self._free(stack)
+        self._known.pop(stack.name, None)
+        with self._tidy(stack):
+            selected = automation.Stack.create_or_select(stack.name, self._workspace)
+            with OperationProgress(stack.name, self._say, self._clock) as progress:
+                try:
+                    result = selected.up(on_event=progress.on_event, show_secrets=False, suppress_outputs=True)
+                except automation.CommandError as error:
+                    raise self._failed(stack, "up", progress, error) from error
+        self._known[stack.name] = _plain(result.outputs)
+        return _changes(result.summary.resource_changes)
+
+    def destroy(self, stack: StackFile, *, remove: bool) -> Changes | None:
+        """Delete everything of a stack; None where it does not exist.
+
+        Args:
+            stack: Which.
+            remove: Remove the stack itself, too, with its history.
+
+        Raises:
+            ToolError: The engine failed; its messages are in the error.
+        """
+        if not self.exists(stack):
+            return None
+        self._free(stack)
+        with self._tidy(stack):
+            selected = automation.Stack.select(stack.name, self._workspace)
+            with OperationProgress(stack.name, self._say, self._clock) as progress:
+                try:
+                    result = selected.destroy(on_event=progress.on_event, show_secrets=False, suppress_outputs=True)
+                except automation.CommandError as error:
+                    raise self._failed(stack, "destroy", progress, error) from error
+            self._known.pop(stack.name, None)
+            if remove:
+                self._workspace.remove_stack(stack.name, preserve_config=True)
+        return _changes(result.summary.resource_changes)
+
+    def _free(self, stack: StackFile) -> None:
+        if str(self._environment.get("PULUMI_BACKEND_URL", "")).startswith("file://"):
+            backend = Path(self._environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+            for lock in remove_stale_locks(backend, stack.full_name):
+                self._say(f"{stack.name}: removed the lock of process {lock.pid}, which is gone")
+
+    @contextmanager
+    def _tidy(self, stack: StackFile) -> Iterator[None]:
+        path = self._layout.project / STACKS_FOLDER / f"Pulumi.{stack.name}.yaml"
+        before = path.read_text(encoding="utf-8")
+        try:
+            yield
+        finally:
+            after = path.read_text(encoding="utf-8") if path.exists() else ""
+            restored = without_new_salt(before, after)
+            if restored != after:
+                path.write_text(restored, encoding="utf-8")
+
+    def _failed(
+        self, stack: StackFile, verb: str, progress: OperationProgress, error: automation.CommandError
+    ) -> ToolError:
+        said = [text for text in progress.errors if "program exited with non-zero exit code" not in text]
+        return ToolError(
+            given=f"pulumi {verb} of {stack.name} failed:\n" + ("\n".join(said) or str(error)[-2000:]),
+            rule="the engine ends without an error",
+            reason="what it says above",
+            remedy=f"correct what it names and run again; details: pulumi preview --diff -s {stack.name}",
+        )
+
+
+def without_new_salt(before: str, after: str) -> str:
+    """The stack file as it was, if a salt is all that the engine added; otherwise what the engine wrote.
+
+    Args:
+        before: The file's text before the engine ran.
+        after: The text afterwards.
+    """
+    if _SALT in before or _SALT not in after:
+        return after
+    plain = "".join(line for line in after.splitlines(keepends=True) if not line.startswith(_SALT))
+    return before if plain.rstrip() == before.rstrip() else after
+
+
+def _plain(outputs: Mapping[str, automation.OutputValue]) -> dict[str, Any]:
+    return {name: output.value for name, output in outputs.items() if not output.secret}
+
+
+def _changes(counts: Mapping[Any, int] | None) -> Changes:
+    by_name = {str(getattr(operation, "value", operation)): count for operation, count in (counts or {}).items()}
+    return Changes(
+        created=by_name.get("create", 0),
+        updated=by_name.get("update", 0),
+        replaced=by_name.get("replace", 0),
+        deleted=by_name.get("delete", 0),
+        unchanged=by_name.get("same", 0),
+    )
