@@ -133,12 +133,16 @@ class TlsProvider(engine.Provider):
         return engine.InvokeResponse(failures=[engine.CheckFailure(property="", reason=str(problem))])
 
 
-def kind_of(token: str) -> ResourceKind:
-    """The resource type behind a token.
+def kind_of(qualified: str) -> ResourceKind:
+    """The resource type behind the type that a request gives.
+
+    Args:
+        qualified: the type out of a URN. For a child it carries its parents' types, `parent$child` (SDK 3.272.0).
 
     Raises:
-        NotServedError: for any other token.
+        NotServedError: for any other type.
     """
+    token = qualified.rpartition("$")[2]
     if token not in KINDS:
         raise NotServedError(
             f"The resource type {token}",

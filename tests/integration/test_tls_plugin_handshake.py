@@ -78,5 +78,5 @@ async def test_a_client_refuses_a_name_that_is_not_in_the_certificate(tmp_path: 
 async def test_a_client_that_trusts_another_authority_refuses_the_server(tmp_path: Path) -> None:
     certificate, key, _ = await server_files(tmp_path)
     _, other = await authority(plugin_of_today(), curve="P521")
-    with pytest.raises(ssl.SSLCertVerificationError, match="self-signed|unable to get|signature failure"):
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"self-signed|unable to get|signature failure"):
         handshake((certificate, key), other, "localhost")

@@ -160,6 +160,11 @@ async def test_a_type_of_another_version_is_refused_by_name() -> None:
         await Plugin().problems("tls:index/sshKey:SshKey", {})
 
 
+async def test_a_resource_inside_a_component_is_served_by_its_own_type() -> None:
+    inside = f"flower:index:FederationPKI${PRIVATE_KEY}"
+    assert await Plugin().problems(inside, {"algorithm": "ED25519"}) == {}
+
+
 async def test_functions_are_refused_by_name() -> None:
     request = engine.InvokeRequest("tls:index/getCertificate:getCertificate", {})
     response = await Plugin().provider.invoke(request)
