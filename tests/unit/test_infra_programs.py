@@ -1,0 +1,218 @@
+"""The program of each committed stack, run against a cloud that records: what it declares, exports and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import RefusalError, StackReadError
+from infra import central, zone
+from infra.central_settings import CentralSettings
+from infra.zone_settings import ZoneSettings
+from tests.components_support import (
+    GET_VMS,
+    IMAGE,
+    NETWORK,
+    RANGE,
+    READ_OUTPUTS,
+    REGISTRATION,
+    SECURITY_GROUP,
+    SERVICE,
+    TEMPLATE,
+    RecordingCloud,
+    authority,
+    node_key,
+    published_vm,
+    run_and_resolve,
+)
+from tests.infra_support import load_stack
+
+BERLIN = "organization/flower-federation/berlin-hospital"
+PARIS = "organization/flower-federation/paris-lab"
+MADRID = "organization/flower-federation/madrid-central"
+
+
+def node(name: str, number: int, partition: int) -> dict[str, Any]:
+    return {"name": name, "public_key": node_key(number), "fingerprint": "f", "partition_id": partition}
+
+
+def run_central(cloud: RecordingCloud, folder: Path, **changes: Any) -> dict[str, Any]:
+    settings = load_stack("madrid-central", folder, **changes)
+    assert isinstance(settings, CentralSettings)
+    return run_and_resolve(cloud, lambda: central.declare(settings))
+
+
+def run_zone(cloud: RecordingCloud, folder: Path, stack: str = "berlin-hospital", **changes: Any) -> dict[str, Any]:
+    settings = load_stack(stack, folder, **changes)
+    assert isinstance(settings, ZoneSettings)
+    return run_and_resolve(cloud, lambda: zone.declare(settings))
+
+
+def centre(**changes: Any) -> dict[str, Any]:
+    ca = authority()
+    return {
+        "superlink_fleet_endpoint": "127.10.1.10:9092",
+        "ca_certificate": ca.pem,
+        "ca_fingerprint": ca.fingerprint,
+        "flower_version": "1.41.0",
+        "federation": "demo",
+        **changes,
+    }
+
+
+def test_a_centre_whose_zones_do_not_exist_yet_comes_up_without_nodes(tmp_path: Path) -> None:
+    cloud = RecordingCloud()
+    outputs = run_central(cloud, tmp_path)
+
+    assert outputs["registered_nodes"] == []
+    assert outputs["superlink_fleet_endpoint"] == "127.10.1.10:9092"
+    assert outputs["superlink_control_endpoint"] == "127.10.1.10:9093"
+    assert outputs["flower_version"] == "1.41.0"
+    assert outputs["federation"] == "demo"
+    assert "BEGIN CERTIFICATE" in outputs["ca_certificate"]
+    assert len(outputs["ca_fingerprint"]) == 64
+    assert cloud.of(REGISTRATION) == []
+
+
+def test_a_centre_exports_no_key(tmp_path: Path) -> None:
+    assert "PRIVATE KEY" not in json.dumps(run_central(RecordingCloud(), tmp_path))
+
+
+def test_each_node_of_the_trusted_zones_gets_one_registration_under_its_name(tmp_path: Path) -> None:
+    cloud = RecordingCloud(
+        stacks={
+            BERLIN: {"zone": "berlin", "nodes": [node("berlin/supernode-0", 0, 0), node("berlin/supernode-1", 1, 1)]},
+            PARIS: {"zone": "paris", "nodes": [node("paris/supernode-0", 2, 1000)]},
+        }
+    )
+    outputs = run_central(cloud, tmp_path)
+
+    names = ["berlin/supernode-0", "berlin/supernode-1", "paris/supernode-0"]
+    assert [resource.name for resource in cloud.of(REGISTRATION)] == names
+    assert [resource.inputs["name"] for resource in cloud.of(REGISTRATION)] == names
+    assert [entry["name"] for entry in outputs["registered_nodes"]] == names
+    assert all(entry["node_id"] == "12345678901234567890" for entry in outputs["registered_nodes"])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "value", "remedy"),
+    [
+        ([node(f"berlin/supernode-{n}", n, n) for n in range(6)], "nodes of berlin: 6", "maxNodes"),
+        ([node("berlin/supernode-0", 0, 0), node("berlin/supernode-1", 0, 1)], "key SHA256:", "terminate one"),
+        ([node("berlin/supernode-0", 0, 0), node("berlin/supernode-1", 1, 0)], "partition 0", "partitionBase"),
+    ],
+)
+def test_a_zone_that_brings_what_it_may_not_stops_the_centre_before_anything_is_declared(
+    tmp_path: Path, nodes: list[dict[str, Any]], value: str, remedy: str
+) -> None:
+    cloud = RecordingCloud(stacks={BERLIN: {"zone": "berlin", "nodes": nodes}})
+
+    with pytest.raises(RefusalError) as refusal:
+        run_central(cloud, tmp_path)
+
+    assert value in refusal.value.value
+    assert remedy in refusal.value.remedy
+    assert cloud.declared == []
+
+
+def test_a_backend_that_fails_revokes_nobody(tmp_path: Path) -> None:
+    cloud = RecordingCloud(backend_error="no route to host")
+
+    with pytest.raises(StackReadError, match="no route to host"):
+        run_central(cloud, tmp_path)
+
+    assert cloud.declared == []
+
+
+def test_the_superlinks_network_opens_fleet_for_all_and_control_for_the_admins(tmp_path: Path) -> None:
+    cloud = RecordingCloud()
+    run_central(cloud, tmp_path)
+
+    inbound = [rule for rule in cloud.one(SECURITY_GROUP).inputs["rules"] if rule["ruleType"] == "INBOUND"]
+    assert inbound == [
+        {"protocol": "TCP", "ruleType": "INBOUND", "range": "9092"},
+        {"protocol": "TCP", "ruleType": "INBOUND", "range": "9093", "ip": "127.0.0.0", "size": "16777216"},
+    ]
+
+
+def test_a_zone_makes_group_network_range_image_and_pool_and_exports_its_nodes(tmp_path: Path) -> None:
+    cloud = RecordingCloud(stacks={MADRID: centre()}, vms=[published_vm(0), published_vm(1)])
+    outputs = run_zone(cloud, tmp_path)
+
+    for type_ in (SECURITY_GROUP, NETWORK, RANGE, IMAGE, TEMPLATE, SERVICE):
+        assert len(cloud.of(type_)) == 1
+    assert outputs["zone"] == "berlin"
+    assert outputs["pool_size"] == 2
+    assert [entry["name"] for entry in outputs["nodes"]] == ["berlin/supernode-0", "berlin/supernode-1"]
+    assert [entry["partition_id"] for entry in outputs["nodes"]] == [0, 1]
+    assert outputs["service_id"].isdigit()
+
+
+def test_the_address_range_is_the_networks_and_guests_wait_for_it(tmp_path: Path) -> None:
+    cloud = RecordingCloud(stacks={MADRID: centre()})
+    run_zone(cloud, tmp_path)
+
+    range_inputs = cloud.one(RANGE).inputs
+    assert (range_inputs["ip4"], range_inputs["size"], range_inputs["arType"]) == ("127.20.1.10", 20, "IP4")
+    order = [resource.type for resource in cloud.declared]
+    assert order.index(RANGE) < order.index(TEMPLATE)
+
+
+def test_a_supernode_has_no_inbound_port(tmp_path: Path) -> None:
+    cloud = RecordingCloud(stacks={MADRID: centre()})
+    run_zone(cloud, tmp_path)
+
+    assert {rule["ruleType"] for rule in cloud.one(SECURITY_GROUP).inputs["rules"]} == {"OUTBOUND"}
+
+
+def test_an_existing_network_and_image_are_used_and_the_group_goes_on_the_cards(tmp_path: Path) -> None:
+    network = {"id": 12, "cidr": "127.20.1.0/24", "first": "127.20.1.10", "size": 20}
+    cloud = RecordingCloud(stacks={MADRID: centre()})
+    run_zone(cloud, tmp_path, network=network, image={"name": "flower"})
+
+    assert cloud.of(NETWORK) == cloud.of(RANGE) == cloud.of(IMAGE) == []
+    template = cloud.one(TEMPLATE).inputs
+    (nic,) = template["nics"]
+    assert nic["networkId"] == 12
+    assert len(nic["securityGroups"]) == 1
+    assert template["disks"] == [{"imageId": 7}]
+
+
+@pytest.mark.parametrize(
+    ("stacks", "changes", "value", "remedy"),
+    [
+        ({}, {}, "does not exist", "run pulumi up on the centre's stack first"),
+        ({MADRID: centre(ca_fingerprint="ab" * 32)}, {}, authority().fingerprint, "ask the centre's operator"),
+        ({MADRID: centre(flower_version="1.40.0")}, {}, "flowerVersion: 1.41.0", "set flowerVersion to 1.40.0"),
+        (
+            {MADRID: centre()},
+            {"central": {"stack": "madrid-central", "caFingerprint": "cd" * 32}},
+            "central.caFingerprint",
+            "ask the centre's operator",
+        ),
+    ],
+)
+def test_a_zone_refuses_a_centre_that_it_cannot_trust_and_declares_nothing(
+    tmp_path: Path, stacks: dict[str, dict[str, Any]], changes: dict[str, Any], value: str, remedy: str
+) -> None:
+    cloud = RecordingCloud(stacks=stacks)
+
+    with pytest.raises(RefusalError) as refusal:
+        run_zone(cloud, tmp_path, **changes)
+
+    assert value in refusal.value.value
+    assert remedy in refusal.value.remedy
+    assert cloud.declared == []
+
+
+def test_a_zone_reads_its_centre_and_its_own_vms_and_nothing_else(tmp_path: Path) -> None:
+    cloud = RecordingCloud(stacks={MADRID: centre()})
+    run_zone(cloud, tmp_path, stack="paris-lab")
+
+    assert [(token, asked.get("name")) for token, asked in cloud.calls if token == READ_OUTPUTS] == [
+        (READ_OUTPUTS, MADRID)
+    ]
+    assert {token for token, _ in cloud.calls} == {READ_OUTPUTS, GET_VMS}
