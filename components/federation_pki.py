@@ -41,7 +41,7 @@ class FederationPKIArgs:
     """Addresses of the SuperLink's VM and of what forwards to it; 127.0.0.1 is always added. Plain ones are checked
     before anything is declared, outputs once they are known."""
     ca_validity: timedelta = DEFAULT_CA_VALIDITY
-    """Lifetime of the CA's certificate. Once its rest is shorter than a leaf's life, it is renewed with the same key."""
+    """Lifetime of the CA's certificate. It is renewed, with the same key, once its rest is shorter than a leaf."""
     leaf_validity: timedelta = DEFAULT_LEAF_VALIDITY
     """Lifetime of the server's certificate, at most 90 days."""
     early_renewal: timedelta = DEFAULT_EARLY_RENEWAL

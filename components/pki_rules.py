@@ -233,7 +233,7 @@ def _dns_name(name: str) -> str:
     if not well_formed or labels[-1].isdigit():
         raise RefusalError(
             value=f"server_names: {name!r}",
-            rule="an IP address or a DNS name: letters, digits and hyphens between dots, no wildcard, no dot at the end",
+            rule="an IP address or a DNS name: letters, digits and hyphens between dots, no wildcard, no final dot",
             reason="TLS clients match the name that they dial against exactly these names",
             remedy="correct superlink.host or superlink.names in the central stack's file; "
             "write an international name in its punycode form",
