@@ -147,6 +147,8 @@ class Build:
     def _make(self, folder: Path) -> None:
         go, from_wheel = self._go()
         private = folder / "go" if from_wheel else None
+        if private is not None:
+            private.mkdir()
         env = go_environment(self.environ, private=private)
         self._compile(go, env, CLI_PACKAGE, self.cli_version, at="pulumi-cli", to=folder / "pulumi")
         host = folder / "pulumi-language-python"

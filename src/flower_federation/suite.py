@@ -1,0 +1,195 @@
+"""scripts/test: lint, types, then the tests from fast to slow, with the time of each stage and one verdict.
+
+Every stage runs, also after one has failed, so that one run tells everything. It changes no file but caches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+from flower_federation.environment import Layout, merged
+from flower_federation.setup import is_offline, project_folder
+
+PYTEST_NOTHING_COLLECTED = 5
+"""pytest's documented exit status for a run that selected no test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Tests by outcome, from pytest's JUnit report."""
+
+    passed: int = 0
+    failed: int = 0
+    errors: int = 0
+    skipped: int = 0
+
+    @property
+    def ran(self) -> int:
+        """Tests that were executed."""
+        return self.passed + self.failed + self.errors
+
+    def plus(self, other: Counts) -> Counts:
+        """Both together."""
+        return Counts(
+            passed=self.passed + other.passed,
+            failed=self.failed + other.failed,
+            errors=self.errors + other.errors,
+            skipped=self.skipped + other.skipped,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One command of the suite."""
+
+    name: str
+    command: tuple[str, ...]
+    """Program (in .venv/bin) and arguments."""
+    is_tests: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a stage."""
+
+    name: str
+    returncode: int
+    seconds: float
+    is_tests: bool = False
+    counts: Counts = Counts()
+
+    @property
+    def is_empty(self) -> bool:
+        """A test stage that selected no test."""
+        return self.is_tests and self.returncode == PYTEST_NOTHING_COLLECTED
+
+
+def stages(*, fast_only: bool, extra: Sequence[str]) -> tuple[Stage, ...]:
+    """The stages in order.
+
+    Args:
+        fast_only: Leave out slow and end-to-end tests.
+        extra: Arguments that every pytest call gets after ours.
+    """
+    checks = (
+        Stage(name="ruff check", command=("ruff", "check", ".")),
+        Stage(name="ruff format", command=("ruff", "format", "--check", ".")),
+        Stage(name="mypy", command=("mypy",)),
+    )
+    selections = [("fast tests", "not slow and not e2e")]
+    if not fast_only:
+        selections += [("slow tests", "slow and not e2e"), ("end-to-end tests", "e2e")]
+    tests = tuple(
+        Stage(name=name, command=("pytest", "-m", marks, *extra), is_tests=True) for name, marks in selections
+    )
+    return checks + tests
+
+
+def is_passed(outcome: Outcome, outcomes: Sequence[Outcome]) -> bool:
+    """Whether a stage counts as passed. An empty test stage does only where some other stage ran a test."""
+    if outcome.is_empty:
+        return any(other.counts.ran for other in outcomes)
+    return outcome.returncode == 0
+
+
+def read_counts(report: str) -> Counts:
+    """The totals of a JUnit report as pytest writes it."""
+    totals = Counts()
+    for suite in ElementTree.fromstring(report).iter("testsuite"):  # noqa: S314 - our own pytest wrote it
+        number = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
+        rest = number["tests"] - number["failures"] - number["errors"] - number["skipped"]
+        totals = totals.plus(
+            Counts(passed=rest, failed=number["failures"], errors=number["errors"], skipped=number["skipped"])
+        )
+    return totals
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """The table of stages, and a last line in pytest's manner with the totals of all test stages."""
+    lines = []
+    totals = Counts()
+    for outcome in outcomes:
+        word = "passed" if is_passed(outcome, outcomes) else "FAILED"
+        what = "no test selected" if outcome.is_empty else _words(outcome.counts) if outcome.is_tests else ""
+        lines.append(f"{outcome.name:18} {word:7} {outcome.seconds:7.1f} s  {what}".rstrip())
+        totals = totals.plus(outcome.counts)
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    failed = [outcome.name for outcome in outcomes if not is_passed(outcome, outcomes)]
+    lines.append(f"{'total':18} {'FAILED' if failed else 'passed':7} {seconds:7.1f} s")
+    if failed:
+        lines.append(f"failed: {', '.join(failed)}")
+    return "\n".join([*lines, f" {_words(totals)} in {seconds:.2f}s ".center(100, "=")])
+
+
+def _words(counts: Counts) -> str:
+    parts = [(counts.failed, "failed"), (counts.passed, "passed"), (counts.skipped, "skipped")]
+    words = [f"{number} {word}" for number, word in parts if number]
+    if counts.errors:
+        words.append(f"{counts.errors} error{'s' if counts.errors > 1 else ''}")
+    return ", ".join(words) or "no tests ran"
+
+
+def run_stage(stage: Stage, *, layout: Layout, env: dict[str, str]) -> Outcome:
+    """Run one stage with its output on this terminal."""
+    program, *arguments = stage.command
+    command = [str(layout.bin / program), *arguments]
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as temporary:
+        report = Path(temporary) / "junit.xml"
+        if stage.is_tests:
+            command.append(f"--junitxml={report}")
+        returncode = subprocess.run(command, cwd=layout.project, env=env, check=False).returncode
+        counts = read_counts(report.read_text()) if report.exists() else Counts()
+    return Outcome(
+        name=stage.name,
+        returncode=returncode,
+        seconds=time.monotonic() - start,
+        is_tests=stage.is_tests,
+        counts=counts,
+    )
+
+
+DESCRIPTION = """\
+Set up this clone and run the whole suite: ruff, mypy, fast tests, slow tests, end-to-end tests.
+
+Other arguments go to every pytest call, for instance: scripts/test -k zonebox -x
+The exit status is 0 only if every stage passed and at least one test ran.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of scripts/test; scripts/setup has run before it."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/test", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--fast", action="store_true", help="leave out slow and end-to-end tests")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the results of all stages to this file")
+    arguments, extra = parser.parse_known_args(argv)
+    layout = Layout(project=project_folder())
+    env = merged(os.environ, layout, offline=is_offline(layout))
+    outcomes: list[Outcome] = []
+    for stage in stages(fast_only=arguments.fast, extra=extra):
+        print(f"--- {stage.name}: {' '.join(stage.command)}", flush=True)
+        outcome = run_stage(stage, layout=layout, env=env)
+        outcomes.append(replace(outcome, seconds=round(outcome.seconds, 2)))
+    passed = all(is_passed(outcome, outcomes) for outcome in outcomes)
+    if arguments.json is not None:
+        document = {"passed": passed, "stages": [asdict(outcome) for outcome in outcomes]}
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    print()
+    print(summary(outcomes), flush=True)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
