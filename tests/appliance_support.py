@@ -9,7 +9,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -59,8 +58,9 @@ class Authority:
     def fingerprint(self) -> str:
         return fingerprint(self.certificate)
 
-    def issue(self, *names: str, start: datetime = NOW - timedelta(days=1), days: int = 30) -> tuple[str, str]:
-        """Certificate and key, PEM, for DNS names and addresses."""
+    def issue(self, *names: str, start: datetime | None = None, days: int = 20) -> tuple[str, str]:
+        """Certificate and key, PEM, for DNS names and addresses; valid from the CA's own start on, by default."""
+        start = start or self.certificate.not_valid_before_utc
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder("server", start, days, key).issuer_name(self.certificate.subject)
         if names:
@@ -246,12 +246,9 @@ class FakeOneGate:
         if method == "GET" and path == "/vm":
             return 200, json.dumps({"VM": {"NAME": self.names[vm], "ID": vm, "USER_TEMPLATE": held}})
         if method == "PUT" and path == "/vm":
-            for line in body.splitlines():
-                found = re.fullmatch(r'([A-Za-z0-9_]+)="?([^",\[\]\\]*)"?', line)
-                if found is None:
-                    return 500, "Internal server error"
-                held[found[1].upper()] = found[2]
-            return 200, ""
+            pairs = [re.fullmatch(r'([A-Za-z0-9_]+)="?([^",\[\]\\]*)"?', line) for line in body.splitlines()]
+            held.update({pair[1].upper(): pair[2] for pair in pairs if pair is not None})
+            return (200, "") if all(pairs) else (500, "Internal server error")
         if method == "PUT" and path == "/vm?type=2":
             return (200, "") if held.pop(body, None) is not None else (500, "Internal server error")
         return 400, "OneGate server doesn't support this feature"
@@ -399,12 +396,6 @@ def flwr(home: Path, authority: Authority, control: str, *words: str) -> dict[st
         "FLWR_TELEMETRY_ENABLED": "0",
         "FLWR_DISABLE_UPDATE_CHECK": "1",
     }
-    done = subprocess.run(
-        [str(FLOWER_BIN / "flwr"), *words, "--format", "json"], env=environment, capture_output=True, timeout=60
-    )
+    command = [str(FLOWER_BIN / "flwr"), *words, "--format", "json"]
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
     return json.loads(done.stdout)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a VM's folder, whatever it holds."""
-    shutil.rmtree(path, ignore_errors=True)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from flower_appliance.apply import Applied, apply, remember
 from flower_appliance.context import SuperNodeContext, read_context
+from flower_appliance.enrolment import Enrolment, ask_enrolment
 from flower_appliance.errors import ApplianceError, OneGateError
 from flower_appliance.guest import Guest
 from flower_appliance.liveness import Liveness
@@ -97,7 +98,7 @@ class Appliance:
                 self._look.clear()
                 if not self._stopping.is_set() and not self._reconfigure:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._look.wait(), CHECK_LATER_S if self._ready else CHECK_SOON_S)
+                        await asyncio.wait_for(self._look.wait(), self._pause_s())
                 if self._reconfigure:
                     self._reconfigure = False
                     await self._configure()
@@ -175,19 +176,31 @@ class Appliance:
             self._failed(problems)
         else:
             await self._passed()
+            if self._plan.units_wait_for_checks:
+                await self._admit(self._plan)
         await self._heal_children()
         self._publish_state()
 
     async def _passed(self) -> None:
         self._failures = 0
-        if self._plan is not None and self._plan.units_wait_for_checks:
-            running = all(self._supervisor.status(unit.name).starts for unit in self._plan.units)
-            if not running or (self._applied is not None and self._applied.changed_units):
-                await self._start_units()
         if not self._ready:
             LOG.info("every check passed")
         self._ready = True
         self._publisher.set({"READY": "YES", "FL_READY": "YES", "FL_ERROR": ""})
+
+    async def _admit(self, plan: Plan) -> None:
+        """Run services that wait for checks and enrolment; stop them while the SuperLink knows no such key."""
+        running = any(self._supervisor.status(unit.name).starts for unit in plan.units)
+        if plan.enrolment is not None and not self._liveness.connected:
+            answer = await asyncio.to_thread(ask_enrolment, plan.enrolment, now=self._now())
+            if answer is Enrolment.UNKNOWN_KEY and not self._liveness.connected:
+                if running or not self._liveness.refused:
+                    LOG.info("the SuperLink does not know this node's key yet; asking again every %.0f s", CHECK_SOON_S)
+                self._liveness = self._liveness.turned_away()
+                await self._supervisor.reconcile((), changed=())
+                return
+        if not running or (self._applied is not None and self._applied.changed_units):
+            await self._start_units()
 
     def _failed(self, problems: list[Verdict]) -> None:
         self._failures += 1
@@ -201,6 +214,10 @@ class Appliance:
         if self._failures <= FAILURES_TO_WITHDRAW or self._failures % 20 == 0:
             LOG.warning("%s", text)
         self._publisher.set({"FL_READY": "NO", "FL_ERROR": encoded(text)})
+
+    def _pause_s(self) -> float:
+        admitted = self._plan is None or self._plan.enrolment is None or self._liveness.connected
+        return CHECK_LATER_S if self._ready and admitted else CHECK_SOON_S
 
     def _look_again_soon(self) -> None:
         asyncio.get_running_loop().call_later(CHECK_SOON_S, self._look.set)

@@ -158,10 +158,16 @@ def _to_superlink(machine: Machine) -> Json:
 
 def _logging(context: SuperLinkContext, machine: Machine) -> Json:
     access = "http.log.access"
+    # Headers carry node signatures and, with accounts, tokens; the log of errors holds them as well.
+    without_headers = {
+        "format": "filter",
+        "wrap": {"format": "json"},
+        "fields": {"request>headers": {"filter": "delete"}, "resp_headers": {"filter": "delete"}},
+    }
     level = {"WARNING": "WARN"}.get(context.log_level, context.log_level)
     return {
         "logs": {
-            "default": {"level": level, "exclude": [access], "encoder": {"format": "json"}},
+            "default": {"level": level, "exclude": [access], "encoder": without_headers},
             "access": {
                 "include": [access],
                 "writer": {
@@ -171,15 +177,7 @@ def _logging(context: SuperLinkContext, machine: Machine) -> Json:
                     "roll_size_mb": 10,
                     "roll_keep": 3,
                 },
-                "encoder": {
-                    "format": "filter",
-                    "wrap": {"format": "json"},
-                    # Headers carry node signatures and, with accounts, tokens.
-                    "fields": {
-                        "request>headers": {"filter": "delete"},
-                        "resp_headers": {"filter": "delete"},
-                    },
-                },
+                "encoder": without_headers,
             },
         }
     }

@@ -44,6 +44,10 @@ class Liveness:
         """The process ended."""
         return replace(self, running=False, node_id="", connected=False)
 
+    def turned_away(self) -> Liveness:
+        """The SuperLink said, without a process having tried, that the key is not enrolled."""
+        return replace(self, connected=False, refused=True)
+
     def said(self, line: str) -> Liveness:
         """The process printed a line."""
         if found := _NODE_ID.search(line):

@@ -1,4 +1,4 @@
-"""The node's own key: EC P-384 in OpenSSH format, made where it is used. The private half is never returned.
+"""The node's own key: EC P-384 in OpenSSH format, made where it is used. The private half is written nowhere else.
 
 flower-supernode takes NIST EC keys in OpenSSH format only (1.41.0: SEC1 and PKCS8 PEM, RSA and Ed25519 are refused).
 """
@@ -36,14 +36,23 @@ def public_key(path: Path) -> str:
     Raises:
         NodeKeyError: not an EC key in OpenSSH format without a password.
     """
+    line = load_node_key(path).public_key()
+    return line.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode("ascii")
+
+
+def load_node_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The key itself, for signing.
+
+    Raises:
+        NodeKeyError: not an EC key in OpenSSH format without a password.
+    """
     try:
         key = serialization.load_ssh_private_key(path.read_bytes(), password=None)
     except (ValueError, UnsupportedAlgorithm, OSError) as error:
         raise NodeKeyError(str(_refusal(path, type(error).__name__))) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise NodeKeyError(str(_refusal(path, "not an EC key")))
-    line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    return line.decode("ascii")
+    return key
 
 
 def _refusal(path: Path, detail: str) -> Problem:

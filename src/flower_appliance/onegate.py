@@ -121,7 +121,7 @@ class OneGate:
                 )
         raise OneGateError(
             f"{method} {path} of OneGate at {self._access.endpoint} failed {self._tries} times: {failure}. The VM must "
-            f"reach it to say that it is ready. Check ONEGATE_ENDPOINT, and FL_ONEGATE_CA where it has TLS, in the CONTEXT."
+            f"reach it to say that it is ready. In the CONTEXT, check ONEGATE_ENDPOINT, and FL_ONEGATE_CA for TLS."
         )
 
 

@@ -87,6 +87,16 @@ class ChildCheck:
     program: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class EnrolmentQuestion:
+    """Where to ask whether the node's key is enrolled, before services start that are of no use otherwise."""
+
+    host: str
+    port: int
+    ca: str
+    key: str
+
+
 Check = KeyCheck | DataCheck | HandshakeCheck | HealthCheck | ChildCheck
 
 
@@ -105,6 +115,8 @@ class Plan:
     units_wait_for_checks: bool
     """Whether services start only once the checks have passed (a SuperNode that cannot verify its SuperLink would end
     at once, again and again)."""
+    enrolment: EnrolmentQuestion | None = None
+    """Services start only when this is answered with yes, or not at all; None: nobody has to be asked."""
     attributes: Mapping[str, str]
     """OneGate attributes that are known from the start."""
     user: str = ""
@@ -268,6 +280,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
             HandshakeCheck(host=context.superlink_host, port=context.superlink_port, ca=ca, subject="the SuperLink"),
         ),
         units_wait_for_checks=True,
+        enrolment=EnrolmentQuestion(host=context.superlink_host, port=context.superlink_port, ca=ca, key=key),
         attributes={"FL_VERSION": FLOWER_VERSION},
         user=machine.service_user,
     )

@@ -11,7 +11,7 @@ _BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 _END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY-----")
 _WHOLE_KEY = re.compile(f"{_BEGIN.pattern}.*?(?:{_END.pattern}|\\Z)", re.DOTALL)
 _NAMED = re.compile(
-    r"(?i)((?:x-onegate-token|authorization|flwr-task-token|flwr-signature|password|token)['\"]?\s*[:=]\s*['\"]?)"
+    r"(?i)((?:x-onegate-token|authorization|flwr-task-token|flwr-signature|password|token)['\"]?\s*[:=]\s*\[?['\"]?)"
     r"((?:bearer|basic)\s+)?[^\s'\",;}]+"
 )
 

@@ -1,0 +1,253 @@
+"""What a machine must look like for a CONTEXT."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flower_appliance.context import SuperLinkContext, SuperNodeContext, read_context
+from flower_appliance.errors import PlanError
+from flower_appliance.gateway import gateway_config
+from flower_appliance.machine import Machine
+from flower_appliance.partition import node_identity
+from flower_appliance.plan import Plan, describe, plan, systemd_files
+from flower_appliance.unit import read_environment, render_systemd
+from tests.appliance_support import NOW, make_authority, superlink_values, supernode_values
+
+CA = make_authority()
+OWN = Machine(
+    root=Path("/"),
+    loopback="127.0.0.1",
+    address="10.0.0.5",
+    bin_dir=Path("/opt/flower/bin"),
+    vm_name="supernode_2_(service_15)",
+    service_user="flower",
+)
+
+
+def superlink(**changes: str) -> SuperLinkContext:
+    context = read_context({**superlink_values(CA), **changes}, now=NOW)
+    assert isinstance(context, SuperLinkContext)
+    return context
+
+
+def supernode(**changes: str) -> SuperNodeContext:
+    context = read_context({**supernode_values(CA), **changes}, now=NOW)
+    assert isinstance(context, SuperNodeContext)
+    return context
+
+
+def option(argv: tuple[str, ...], name: str) -> str:
+    return argv[argv.index(name) + 1]
+
+
+def file(planned: Plan, path: str) -> Any:
+    return next(entry for entry in planned.files if entry.path == path)
+
+
+def test_the_superlink_listens_on_loopback_only_with_tls_database_and_node_authentication() -> None:
+    unit = plan(superlink(), OWN).units[0]
+
+    assert option(unit.argv, "--host") == "127.0.0.1"
+    assert option(unit.argv, "--port") == "9091"
+    assert option(unit.argv, "--database") == "/var/lib/flower/superlink/state.db"
+    assert "--enable-supernode-auth" in unit.argv
+    assert "--disable-runtime-dependency-installation" in unit.argv
+    assert "--insecure" not in unit.argv
+
+
+def test_the_supernode_never_gives_up_and_installs_nothing() -> None:
+    unit = plan(supernode(), OWN).units[0]
+
+    assert "--max-retries" not in unit.argv
+    assert "--max-wait-time" not in unit.argv
+    assert "--allow-runtime-dependency-installation" not in unit.argv
+    assert option(unit.argv, "--superlink") == "10.0.0.5:9092"
+    assert option(unit.argv, "--host") == "127.0.0.1"
+
+
+def test_the_node_configuration_tells_an_app_its_partition_and_its_data() -> None:
+    unit = plan(supernode(), OWN).units[0]
+
+    assert option(unit.argv, "--node-config") == (
+        "partition-id=1002 num-partitions=3 data-path='/srv/data' zone='berlin' "
+        "node='berlin/supernode-2' federation='hospitals'"
+    )
+
+
+def test_flower_finds_its_own_programs_and_tells_nobody_about_it() -> None:
+    environment = read_environment(file(plan(supernode(), OWN), "/etc/flower/flower.env").content)
+
+    assert environment["PATH"].split(":")[0] == "/opt/flower/bin"
+    assert environment["FLWR_TELEMETRY_ENABLED"] == "0"
+    assert environment["FLWR_DISABLE_UPDATE_CHECK"] == "1"
+
+
+@pytest.mark.parametrize(("level", "passed_on"), [("DEBUG", "DEBUG"), ("INFO", "INFO"), ("ERROR", "INFO")])
+def test_flower_logs_at_least_what_the_online_state_is_read_from(level: str, passed_on: str) -> None:
+    environment = read_environment(file(plan(supernode(FL_LOG_LEVEL=level), OWN), "/etc/flower/flower.env").content)
+
+    assert environment["FLWR_LOG_LEVEL"] == passed_on
+
+
+def test_secrets_are_in_one_private_file_and_nowhere_else() -> None:
+    planned = plan(superlink(), OWN)
+    secret = [entry for entry in planned.files if "PRIVATE KEY" in entry.content]
+
+    assert [(entry.path, entry.mode, entry.secret) for entry in secret] == [
+        ("/etc/flower/certs/server.key", 0o600, True)
+    ]
+    assert "PRIVATE KEY" not in json.dumps(describe(planned))
+    assert "PRIVATE KEY" not in repr(planned)
+    assert "PRIVATE KEY" not in "".join(render_systemd(unit) for unit in planned.units)
+
+
+def test_the_environment_file_is_not_for_everyone() -> None:
+    assert file(plan(superlink(), OWN), "/etc/flower/flower.env").mode & 0o007 == 0
+
+
+def test_a_server_certificate_without_the_names_that_are_dialled_is_refused() -> None:
+    context = replace(superlink(), server_names=("superlink.example",))
+
+    with pytest.raises(PlanError) as caught:
+        plan(context, OWN)
+
+    assert "superlink.example" in str(caught.value)
+    assert "localhost, 127.0.0.1, 10.0.0.5" in str(caught.value)
+    assert "FederationPKI" in str(caught.value)
+
+
+def test_in_a_process_vm_everything_lies_under_its_root_and_binds_its_address() -> None:
+    machine = replace(OWN, root=Path("/vms/7/root"), loopback="127.9.9.2", address="127.9.9.2", service_user="")
+    context = replace(superlink(), server_names=("localhost", "127.9.9.2"))
+    planned = plan(context, machine)
+
+    paths = [word for word in planned.units[0].argv[1:] if word.startswith("/")]
+    assert paths
+    assert all(path.startswith("/vms/7/root/") for path in paths)
+    assert option(planned.units[0].argv, "--host") == "127.9.9.2"
+    assert planned.attributes["FL_ENDPOINT"] == "127.9.9.2:9092"
+
+
+def test_a_supernode_starts_only_after_its_checks_and_a_superlink_at_once() -> None:
+    assert plan(supernode(), OWN).units_wait_for_checks
+    assert not plan(superlink(), OWN).units_wait_for_checks
+
+
+@pytest.mark.parametrize(
+    ("vm_name", "fixed", "name", "partition"),
+    [
+        ("supernode_0_(service_15)", "", "berlin/supernode-0", 1000),
+        ("supernode_12_(service_15)", "", "berlin/supernode-12", 1012),
+        ("gpu_pool_3_(service_1)", "", "berlin/gpu_pool-3", 1003),
+        ("supernode_2_(service_15)", "7", "berlin/supernode-2", 7),
+        ("my node", "7", "berlin/my-node", 7),
+        ("", "0", "berlin/node", 0),
+    ],
+)
+def test_a_node_is_numbered_by_its_name_unless_the_context_says_otherwise(
+    vm_name: str, fixed: str, name: str, partition: int
+) -> None:
+    identity = node_identity(supernode(FL_PARTITION_ID=fixed), vm_name)
+
+    assert (identity.name, identity.partition_id) == (name, partition)
+
+
+def test_a_node_without_a_number_is_refused_rather_than_given_one() -> None:
+    with pytest.raises(PlanError, match=r"'worker'.*FL_PARTITION_ID"):
+        plan(supernode(), replace(OWN, vm_name="worker"))
+
+
+def test_a_partition_id_that_apps_cannot_read_is_refused() -> None:
+    with pytest.raises(PlanError, match="at most 2147483647"):
+        plan(supernode(FL_PARTITION_BASE="2147483647"), OWN)
+
+
+def gateway(context: SuperLinkContext) -> Any:
+    return json.loads(gateway_config(context, OWN))
+
+
+def fleet_pattern() -> re.Pattern[str]:
+    routes = gateway(superlink())["apps"]["http"]["servers"]["fleet"]["routes"]
+    return re.compile(routes[0]["match"][0]["vars_regexp"]["{http.request.uri}"]["pattern"])
+
+
+@pytest.mark.parametrize("uri", ["/health", "/v1/fleet/activate-node", "/v1/fleet/push-object"])
+def test_the_fleet_port_lets_the_calls_of_a_node_through(uri: str) -> None:
+    assert fleet_pattern().search(uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/",
+        "/v1/fleet/",
+        "/v1/control/list-nodes",
+        "/v1/runtime/acquire-task",
+        "/docs",
+        "/openapi.json",
+        "/v1/fleet/../control/list-nodes",
+        "/v1/fleet/%2e%2e/control/list-nodes",
+        "/v1/fleet//push-object",
+        "//v1/fleet/push-object",
+        "/V1/fleet/push-object",
+        "/v1/fleet/push-object/",
+        "/v1/fleet/push-object;x",
+        "/v1/fleet/push-object?x=/v1/control/",
+        "/v1/fleet/register-node",
+        "/v1/fleet/unregister-node",
+        "/health/../v1/control/list-nodes",
+        "/healthz",
+    ],
+)
+def test_the_fleet_port_lets_nothing_else_through(uri: str) -> None:
+    assert not fleet_pattern().search(uri)
+
+
+def test_without_admin_networks_the_control_port_refuses_everyone() -> None:
+    routes = gateway(superlink(FL_ADMIN_NETWORKS=""))["apps"]["http"]["servers"]["control"]["routes"]
+
+    assert [route["handle"][0]["status_code"] for route in routes] == [403]
+
+
+def test_the_gateway_has_no_admin_endpoint_and_verifies_the_superlink() -> None:
+    config = gateway(superlink())
+    proxy = config["apps"]["http"]["servers"]["fleet"]["routes"][0]["handle"][0]
+
+    assert config["admin"] == {"disabled": True, "config": {"persist": False}}
+    assert proxy["upstreams"] == [{"dial": "127.0.0.1:9091"}]
+    assert proxy["transport"]["tls"]["server_name"] == "localhost"
+    assert "insecure_skip_verify" not in json.dumps(config)
+
+
+def test_no_log_of_the_gateway_holds_headers() -> None:
+    logs = gateway(superlink())["logging"]["logs"]
+
+    assert {log["encoder"]["fields"]["request>headers"]["filter"] for log in logs.values()} == {"delete"}
+
+
+def test_units_for_systemd_restart_always_and_are_confined() -> None:
+    texts = {entry.path: entry.content for entry in systemd_files(plan(supernode(), OWN))}
+    text = texts["/etc/systemd/system/flower-supernode.service"]
+
+    assert "Restart=always" in text
+    assert "StartLimitIntervalSec=0" in text
+    assert "User=flower" in text
+    assert "ProtectSystem=strict" in text
+    assert "ReadOnlyPaths=-/srv/data" in text
+    assert "EnvironmentFile=/etc/flower/flower.env" in text
+    assert "\"partition-id=1002 num-partitions=3 data-path='/srv/data'" in text
+
+
+def test_a_unit_differs_where_a_file_that_it_reads_differs() -> None:
+    unit = plan(superlink(), OWN).units[0]
+
+    same = unit.digest({"/etc/flower/certs/server.crt": "a", "/elsewhere": "x"})
+    assert same == unit.digest({"/etc/flower/certs/server.crt": "a", "/elsewhere": "y"})
+    assert same != unit.digest({"/etc/flower/certs/server.crt": "b"})
+    assert same != replace(unit, argv=(*unit.argv, "--x")).digest({"/etc/flower/certs/server.crt": "a"})
