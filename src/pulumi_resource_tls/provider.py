@@ -90,10 +90,12 @@ class TlsProvider(engine.Provider):
         inputs = with_defaults(kind.properties, plain_map(request.properties))
         if request.preview or any(any_unknown(value) for value in inputs.values()):
             later: dict[str, Plain] = {output.name: UNKNOWN for output in kind.outputs}
-            return engine.CreateResponse(properties=_outputs(kind, inputs, later))
+            return engine.CreateResponse(properties=_outputs(kind, inputs, later, given=request.properties))
         _raise_first(kind, inputs)
         created = kind.make(inputs, self._sources)
-        return engine.CreateResponse(resource_id=created.id, properties=_outputs(kind, inputs, created.outputs))
+        return engine.CreateResponse(
+            resource_id=created.id, properties=_outputs(kind, inputs, created.outputs, given=request.properties)
+        )
 
     async def update(self, request: engine.UpdateRequest) -> engine.UpdateResponse:
         """Records new early-renewal hours; every other change is a replacement and never arrives here."""
@@ -102,7 +104,7 @@ class TlsProvider(engine.Provider):
         recorded = plain_map(request.olds)
         computed = {output.name: recorded.get(output.name) for output in kind.outputs}
         kept = {prop.name: recorded[prop.name] for prop in kind.properties if prop.keeps and prop.name in recorded}
-        return engine.UpdateResponse(properties=_outputs(kind, {**kept, **inputs}, computed))
+        return engine.UpdateResponse(properties=_outputs(kind, {**kept, **inputs}, computed, given=request.news))
 
     async def read(self, request: engine.ReadRequest) -> engine.ReadResponse:
         kind = kind_of(request.type)
@@ -165,8 +167,12 @@ def _marked(kind: ResourceKind, inputs: Mapping[str, PropertyValue]) -> dict[str
     return {name: value.with_secret(True) if name in secret else value for name, value in inputs.items()}
 
 
-def _outputs(kind: ResourceKind, inputs: Inputs, computed: Inputs) -> dict[str, PropertyValue]:
+def _outputs(
+    kind: ResourceKind, inputs: Inputs, computed: Inputs, *, given: Mapping[str, PropertyValue]
+) -> dict[str, PropertyValue]:
+    """Inputs and computed properties for the state; what the program `given` as a secret stays one."""
     secret = {prop.name for prop in kind.properties if prop.secret} | {out.name for out in kind.outputs if out.secret}
+    secret |= {name for name, value in given.items() if value.contains_secret()}
     everything = {**inputs, **computed}
     return {name: wrap(value, secret=name in secret) for name, value in everything.items() if value is not None}
 

@@ -10,6 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from pulumi.provider.experimental import provider as engine
+from pulumi.provider.experimental.property_value import PropertyValue
 
 from pulumi_resource_tls.values import UNKNOWN, Plain
 from tests.tls_support import (
@@ -24,6 +26,8 @@ from tests.tls_support import (
     key_pem,
     leaf_inputs,
     parsed,
+    urn,
+    wrapped,
 )
 
 
@@ -244,3 +248,11 @@ async def test_the_key_of_a_certificate_stays_secret_even_if_the_program_passed_
     created = (await plugin.raw_create(SELF_SIGNED, inputs)).properties
     assert checked["privateKeyPem"].is_secret
     assert [name for name, value in created.items() if value.is_secret] == ["privateKeyPem"]
+
+
+async def test_what_the_program_calls_secret_is_secret_in_the_state_too() -> None:
+    plugin = Plugin()
+    names = PropertyValue([PropertyValue("hidden.example", is_secret=True)])
+    properties = {**wrapped(ca_inputs(await key_pem(plugin))), "dnsNames": names}
+    response = await plugin.provider.create(engine.CreateRequest(urn(SELF_SIGNED), properties, 0.0, preview=False))
+    assert {name for name, value in response.properties.items() if value.is_secret} == {"privateKeyPem", "dnsNames"}
