@@ -57,7 +57,7 @@ class CloudSettings:
     ca_file: Path | None
     """CA that both endpoints are verified against; None: the system's."""
     onegate_ca: str | None
-    """PEM of the CA that guests verify OneGate against; None: the guest's own."""
+    """PEM of the CA that guests verify OneGate against: `onegateCaFile`, else `caFile`; None: the guest's own CAs."""
 
 
 def read_cloud(
@@ -78,7 +78,7 @@ def read_cloud(
     )
     credentials = problems.attempt(lambda: _read_credentials(section, machine, secret_keys, file))
     ca_file = problems.attempt(lambda: _read_pem_path(section, "caFile", machine))
-    onegate_ca = problems.attempt(lambda: _read_onegate_ca(section, machine))
+    onegate_ca = problems.attempt(lambda: _read_onegate_ca(section, machine, ca_file), given=(ca_file,))
     return CloudSettings(
         endpoint=endpoint, flow_endpoint=flow, credentials=credentials, ca_file=ca_file, onegate_ca=onegate_ca
     )
@@ -150,6 +150,6 @@ def _read_pem_path(section: Section, key: str, machine: Surroundings) -> Path | 
     return path
 
 
-def _read_onegate_ca(section: Section, machine: Surroundings) -> str | None:
-    path = _read_pem_path(section, "onegateCaFile", machine)
+def _read_onegate_ca(section: Section, machine: Surroundings, ca_file: Path | None) -> str | None:
+    path = _read_pem_path(section, "onegateCaFile", machine) or ca_file
     return None if path is None else path.read_text(encoding="ascii", errors="replace")

@@ -11,6 +11,7 @@ import yaml
 
 from infra.cloud_settings import Surroundings
 from infra.settings import RawConfig, Settings, load
+from tests.components_support import authority
 
 PROJECT = Path(__file__).resolve().parent.parent
 STACKS = ("madrid-central", "berlin-hospital", "paris-lab")
@@ -28,11 +29,12 @@ def as_texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def machine(folder: Path, environment: Mapping[str, str] | None = None, *, zones: tuple[str, ...] = ()) -> Surroundings:
-    """A machine whose project folder is `folder`, with credentials of the embedded zones named."""
+    """A machine whose project folder is `folder`, with credentials and CA of the embedded zones named."""
     for zone in zones:
         path = folder / ".federation" / "zones" / zone / "one_auth"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"oneadmin:password of {zone}\n")
+        path.with_name("ca.crt").write_text(authority().pem)
     return Surroundings(root=folder, environment=environment or {})
 
 

@@ -12,6 +12,7 @@ from components.errors import RefusalError, SeveralRefusalsError
 from infra.central_settings import CentralSettings
 from infra.settings import RawConfig, load, surroundings
 from infra.zone_settings import ZoneSettings
+from tests.components_support import authority
 from tests.infra_support import as_texts, load_stack, machine, stack_values
 
 
@@ -127,6 +128,14 @@ def test_zones_that_are_listed_twice_are_refused(tmp_path: Path) -> None:
     assert "berlin" in only.value
 
 
+def test_guests_verify_onegate_with_the_zones_ca_unless_it_has_one_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "other.crt").write_text(authority(1).pem)
+
+    assert load_stack("madrid-central", tmp_path).cloud.onegate_ca == authority().pem
+    assert load_stack("madrid-central", tmp_path, onegateCaFile="other.crt").cloud.onegate_ca == authority(1).pem
+    assert load_stack("madrid-central", tmp_path, caFile=None).cloud.onegate_ca is None
+
+
 @pytest.mark.parametrize(
     ("environment", "username"),
     [
@@ -139,7 +148,7 @@ def test_credentials_may_come_from_the_environment(tmp_path: Path, environment: 
     values = {key: value for key, value in stack_values("madrid-central").items() if key != "oneAuthFile"}
     raw = RawConfig(stack="madrid-central", values=as_texts(values), secret_keys=frozenset())
 
-    settings = load(raw, machine(tmp_path, environment))
+    settings = load(raw, machine(tmp_path, environment, zones=("madrid",)))
 
     assert settings.cloud.credentials.username == username
     assert settings.cloud.credentials.password.startswith("pw")
@@ -149,7 +158,8 @@ def test_encrypted_credentials_of_the_configuration_win(tmp_path: Path) -> None:
     values = as_texts({**stack_values("madrid-central"), "username": "eve", "password": "pw"})
     raw = RawConfig(stack="madrid-central", values=values, secret_keys=frozenset({"password"}))
 
-    assert load(raw, machine(tmp_path, {"OPENNEBULA_USERNAME": "ann"})).cloud.credentials.username == "eve"
+    here = machine(tmp_path, {"OPENNEBULA_USERNAME": "ann"}, zones=("madrid",))
+    assert load(raw, here).cloud.credentials.username == "eve"
 
 
 def test_a_second_checkout_can_work_on_the_zones_of_the_first(tmp_path: Path) -> None:
