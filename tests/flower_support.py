@@ -172,13 +172,18 @@ class Superlink:
                 str(FLOWER_BIN / "flower-supernode"),
                 *("--superlink", self.endpoint, "--root-certificates", str(self.ca_file)),
                 *("--auth-supernode-private-key", str(key_file), "--node-config", node_config),
-                *("--host", address, "--port", "9094", "--disable-runtime-dependency-installation"),
+                *("--host", address, "--port", "9094"),
             ],
         )
 
     def wait_for(self, condition: Callable[[list[Node]], bool], *, timeout_s: float = 60, what: str) -> None:
         client = self.client()
-        wait_until(lambda: condition(client.list_nodes()), timeout_s=timeout_s, what=what, interval_s=0.3)
+        try:
+            wait_until(lambda: condition(client.list_nodes()), timeout_s=timeout_s, what=what, interval_s=0.3)
+        except AssertionError as err:
+            raise AssertionError(
+                "\n".join([str(err), *(self.log(log.stem) for log in self.folder.glob("*.log"))])
+            ) from err
 
     def log(self, name: str) -> str:
         file = self.folder / f"{name}.log"

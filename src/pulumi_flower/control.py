@@ -24,16 +24,19 @@ REGISTER_NODE: Final = "/v1/control/register-node"
 UNREGISTER_NODE: Final = "/v1/control/unregister-node"
 LIST_NODES: Final = "/v1/control/list-nodes"
 LIST_RUNS: Final = "/v1/control/list-runs"
+STOP_RUN: Final = "/v1/control/stop-run"
 STREAM_LOGS: Final = "/v1/control/stream-logs"
 ROUTES: Final = {
     "RegisterNode": REGISTER_NODE,
     "UnregisterNode": UNREGISTER_NODE,
     "ListNodes": LIST_NODES,
     "ListRuns": LIST_RUNS,
+    "StopRun": STOP_RUN,
     "StreamLogs": STREAM_LOGS,
 }
 
 RUN_ID_NOT_FOUND: Final = 16
+RUN_ALREADY_FINISHED: Final = 18
 PUBLIC_KEY_ALREADY_IN_USE: Final = 23
 NODE_NOT_FOUND: Final = 24
 """Codes of flwr.supercore.error.ApiErrorCode, flwr 1.41.0; tests/parity/test_flower_control_api.py compares them."""
@@ -233,6 +236,23 @@ class ControlClient:
                 return None
             raise
         return _run(answer.run_dict[run_id]) if run_id in answer.run_dict else None
+
+    def stop_run(self, run_id: int) -> bool:
+        """Stop a run.
+
+        Returns:
+            Whether it was running: False where it is over or unknown.
+
+        Raises:
+            SuperLinkError: the SuperLink did not do it.
+        """
+        try:
+            answer = self._call(STOP_RUN, "StopRunRequest", "StopRunResponse", run_id=run_id)
+        except RefusedError as err:
+            if err.code in (RUN_ID_NOT_FOUND, RUN_ALREADY_FINISHED):
+                return False
+            raise
+        return bool(answer.success)
 
     def stream_logs(self, run_id: int, *, after: float = 0.0) -> Iterator[LogPiece]:
         """Yield a run's log as it is written; ends with the run.

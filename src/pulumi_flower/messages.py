@@ -92,6 +92,8 @@ MESSAGES: Final[dict[str, dict[str, Field]]] = {
         "run_dict": Field(number=1, kind=_Kind.TYPE_MESSAGE, message="Run", map_of_uint64=True),
         "now": _text(2),
     },
+    "StopRunRequest": {"run_id": _uint64(1)},
+    "StopRunResponse": {"success": Field(number=1, kind=_Kind.TYPE_BOOL)},
     "StreamLogsRequest": {"run_id": _uint64(1), "after_timestamp": _double(2)},
     "StreamLogsResponse": {"log_output": _text(1), "latest_timestamp": _double(2)},
 }

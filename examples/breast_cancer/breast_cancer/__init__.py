@@ -1,0 +1,1 @@
+"""A logistic regression on breast cancer data that stays where it is."""
