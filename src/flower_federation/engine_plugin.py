@@ -69,19 +69,20 @@ class PluginInstaller:
     run: Runner
     note: Callable[[str], None]
 
-    def install(self, version: str, *, offline: bool, vendor_answered: bool) -> TlsPlugin:
+    def install(self, version: str, *, offline: bool, vendor_answered: bool, again: bool = False) -> TlsPlugin:
         """Install the plugin unless it is there.
 
         Args:
             version: The version that the installed pulumi_tls asks for.
             offline: Do not ask the vendor's site.
             vendor_answered: The vendor's site has just been heard of, so that it gets time for a slow download.
+            again: Try the official one also where ours is installed.
 
         Raises:
             ToolError: The engine refused our launcher.
         """
         present = installed(self.home, version, self.python)
-        if present is not None:
+        if present is not None and not (again and present is TlsPlugin.OWN):
             return present
         if offline:
             self.note("official  no: not asked for (--offline)")

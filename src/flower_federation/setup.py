@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -41,8 +42,11 @@ class Options:
     """What the caller asked for."""
 
     offline: bool = False
+    """Do not ask the engine vendor's site."""
     engine: Source | None = None
+    """Take this way to the engine, or fail."""
     engine_again: bool = False
+    """Look for engine and plugin anew, also where they are in place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +160,8 @@ class Setup:
         version = locked_version(self._requirement("control.lock"), "pulumi-tls")
         python = self.layout.bin / "python"
         present = installed(self.layout.pulumi_home, version, python)
-        if present is not None:
+        again = self.options.engine_again
+        if present is not None and not (again and present is TlsPlugin.OWN):
             step.done(f"up to date: {present.value} {version}")
             return present
         plugin = PluginInstaller(
@@ -166,7 +171,7 @@ class Setup:
             environ=self.machine.environ,
             run=self.machine.run,
             note=step.note,
-        ).install(version, offline=self.options.offline, vendor_answered=engine.source is Source.RELEASE)
+        ).install(version, offline=self.options.offline, vendor_answered=engine.source is Source.RELEASE, again=again)
         step.done(f"{plugin.value} {version}")
         return plugin
 
@@ -305,6 +310,10 @@ Then: source .venv/bin/activate
 """
 
 
+def _stop(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
 def run_setup(arguments: argparse.Namespace, *, engine_again: bool = False) -> int:
     """Carry out scripts/setup or scripts/engine; the exit status."""
     console = Console(
@@ -319,6 +328,9 @@ def run_setup(arguments: argparse.Namespace, *, engine_again: bool = False) -> i
         engine_again=engine_again,
     )
     start = time.monotonic()
+    # Ended like this, the programs that were started end too, and drafts in the cache are removed.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     try:
         layout = Layout(project=project_folder())
         report = Setup(layout=layout, machine=this_machine(), console=console, options=options).prepare()

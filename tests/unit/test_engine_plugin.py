@@ -125,6 +125,15 @@ def test_an_installed_plugin_is_left_alone(tmp_path: Path) -> None:
     assert place.run.calls == []
 
 
+def test_asked_again_the_official_plugin_replaces_ours_once_it_can_be_had(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.run.on("--file", answer=take_launcher).on("install", answer=deliver)
+    place.installer.install(VERSION, offline=True, vendor_answered=False)
+    assert place.installer.install(VERSION, offline=False, vendor_answered=False) is TlsPlugin.OWN
+    assert place.installer.install(VERSION, offline=False, vendor_answered=False, again=True) is TlsPlugin.OFFICIAL
+    assert plugin_file(place.home).read_bytes().startswith(b"\x7fELF")
+
+
 def test_a_launcher_of_another_clones_python_does_not_count_as_installed(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.run.on("--file", answer=take_launcher)

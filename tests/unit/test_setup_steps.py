@@ -79,7 +79,7 @@ class Fresh:
     @staticmethod
     def _plugin(argv: list[str], env: Mapping[str, str]) -> Finished:
         folder = Path(env["PULUMI_HOME"]) / "plugins" / "resource-tls-v5.6.2"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(argv[argv.index("--file") + 1], folder / "pulumi-resource-tls")
         return finished()
 
