@@ -80,3 +80,18 @@ async def test_a_client_that_trusts_another_authority_refuses_the_server(tmp_pat
     _, other = await authority(plugin_of_today(), curve="P521")
     with pytest.raises(ssl.SSLCertVerificationError, match=r"self-signed|unable to get|signature failure"):
         handshake((certificate, key), other, "localhost")
+
+
+async def test_a_client_that_still_holds_the_old_certificate_of_a_renewed_authority_accepts_the_server(
+    tmp_path: Path,
+) -> None:
+    plugin = plugin_of_today()
+    plugin.clock.advance(hours=-900)
+    _, old_ca = await authority(plugin)
+    plugin.clock.advance(hours=900)
+    inputs = await leaf_inputs(plugin)
+    assert inputs["caCertPem"] != old_ca
+    leaf = await plugin.made(LOCALLY_SIGNED, inputs)
+    certificate = private_file(tmp_path / "server.crt", str(leaf["certPem"]))
+    server_key = private_file(tmp_path / "server.key", await key_pem(plugin))
+    assert handshake((certificate, server_key), old_ca, "localhost") == "TLSv1.3"
