@@ -169,7 +169,7 @@ class Operations:
         started = self._clock()
         told: float | None = None
         while names:
-            states = self._ask(outputs)
+            states, trouble = self._ask_patiently(outputs)
             missing = [name for name in names if states.get(name) != "online"]
             seconds = self._clock() - started
             if not missing:
@@ -177,7 +177,7 @@ class Operations:
             if seconds >= timeout_s:
                 described = ", ".join(f"{name} ({states.get(name, 'not known to the SuperLink')})" for name in missing)
                 raise ToolError(
-                    given=f"nodes not online after {seconds:.0f} s: {described}",
+                    given=f"nodes not online after {seconds:.0f} s: {described}{trouble}",
                     rule="every registered node comes online",
                     reason="a run waits for its nodes",
                     remedy="look at FL_ERROR of the node's VM (onevm show) and at its log /var/lib/flower; "
@@ -220,6 +220,13 @@ class Operations:
             return FederationStatus(stacks=statuses, nodes=dict(self._ask(outputs)), trouble=None)
         except ToolError as error:
             return FederationStatus(stacks=statuses, nodes={}, trouble=str(error))
+
+    def _ask_patiently(self, outputs: Mapping[str, Any]) -> tuple[Mapping[str, str], str]:
+        """States, or none and why: a SuperLink that restarts at this moment is waited for as nodes are."""
+        try:
+            return self._ask(outputs), ""
+        except ToolError as error:
+            return {}, f"\n{error}"
 
     def _ask(self, outputs: Mapping[str, Any]) -> Mapping[str, str]:
         return self._node_states(

@@ -39,6 +39,10 @@ class StackFile:
     """Of a zone: short name of its centre's stack."""
     trusted: tuple[str, ...] = ()
     """Of a centre: short names of the stacks that it trusts."""
+    endpoint: str = ""
+    """oned's URL; empty where the file leaves it to the environment."""
+    data_path: str | None = None
+    """Of a zone: the guests' folder with its data."""
 
     @property
     def full_name(self) -> str:
@@ -93,6 +97,8 @@ def _read_stack_file(path: Path) -> StackFile:
             zone=str(config.get("zone", name)),
             central=_short((config.get("central") or {}).get("stack")) if kind == "zone" else None,
             trusted=tuple(_short(entry["stack"]) or "" for entry in config.get("zones") or ()),
+            endpoint=str(config.get("endpoint") or ""),
+            data_path=(config.get("data") or {}).get("path"),
         )
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -191,6 +197,16 @@ class Stacks:
             if remove:
                 self._workspace.remove_stack(stack.name, preserve_config=True)
         return _changes(result.summary.resource_changes)
+
+    def forget(self, stack: StackFile) -> bool:
+        """Drop a stack with all that it knows, without touching any cloud; whether it existed."""
+        if not self.exists(stack):
+            return False
+        self._free(stack)
+        self._known.pop(stack.name, None)
+        with self._tidy(stack):
+            self._workspace.remove_stack(stack.name, force=True, preserve_config=True)
+        return True
 
     def _free(self, stack: StackFile) -> None:
         if str(self._environment.get("PULUMI_BACKEND_URL", "")).startswith("file://"):

@@ -1,0 +1,189 @@
+"""`federation demo`: three embedded zones, a federation across them, and a training that really happens.
+
+It works on the zones that the stack files place on this machine, and on nothing else. Every step can be repeated; a
+second run finds what the first left. `--down` takes away everything that it made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console as RichConsole
+
+from flower_federation.console import Console
+from flower_federation.environment import Layout
+from flower_federation.errors import InputError
+from flower_federation.operations import choose
+from flower_federation.operations_cli import EXAMPLE_APP, Workplace, say, workplace
+from flower_federation.processes import Runner, require, run_process
+from flower_federation.runs_report import RunResult, rounds_table
+from flower_federation.zones import ZONES_FOLDER, EmbeddedZone, Zones, embedded_zones
+
+PREPARE_TIMEOUT_S = 120.0
+RUN_TIMEOUT_S = 600.0
+STEPS = 5
+IMAGE = Path("images") / "flower-appliance.json"
+
+NEXT = """\
+What to try next (after: source .venv/bin/activate)
+  federation status                                   stacks and nodes as they are
+  federation run --config num-server-rounds=5         train again, longer
+  pulumi preview --diff -s berlin-hospital            what would change: nothing
+  edit supernodes: 2 -> 3 in stacks/Pulumi.berlin-hospital.yaml, then federation up
+                                                      one in-place update, and a third node trains
+  federation down paris-lab                           a zone leaves, and its key is revoked
+  scripts/demo --down                                 take everything away
+"""
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `demo`."""
+    demo = subparsers.add_parser(
+        "demo",
+        help="three embedded zones, a federation across them, and a training",
+        description="Starts the zones, brings the stacks up, enrols the nodes, and runs examples/breast_cancer.",
+    )
+    demo.add_argument("--down", action="store_true", help="stop the zones and remove everything that the demo made")
+    demo.add_argument("--json", action="store_true", help="print the result as JSON")
+    demo.set_defaults(handler=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    place = workplace()
+    demo = Demo(place=place, run=run_process, console=Console(stream=sys.stderr, clock=time.monotonic, total=STEPS))
+    if arguments.down:
+        demo.down()
+        return 0
+    started = time.monotonic()
+    result = demo.up()
+    if arguments.json:
+        print(json.dumps(asdict(result), indent=2))
+    else:
+        RichConsole().print(rounds_table(result))
+        print(f"\nfrom start to result: {time.monotonic() - started:.0f} s\n\n{NEXT}")
+    return 0
+
+
+class Demo:
+    """The demo's steps.
+
+    Args:
+        place: The clone that it runs in.
+        run: Starts programs.
+        console: Where steps are told.
+    """
+
+    def __init__(self, *, place: Workplace, run: Runner, console: Console) -> None:
+        self._place = place
+        self._run = run
+        self._console = console
+        self._zones = Zones(layout=place.layout, environment=place.environment, run=run, say=say)
+
+    def up(self) -> RunResult:
+        """From nothing, or from whatever a run before left, to a finished training."""
+        place = self._place
+        federation, chosen = choose(place.files, ())
+        zones = self._embedded()
+        with self._console.step("training data, a file a zone") as step:
+            step.done(self._prepare_data(zones))
+        with self._console.step("the appliance's image for process VMs") as step:
+            step.done(self._write_image())
+        with self._console.step(f"embedded zones {', '.join(zone.name for zone in zones)}") as step:
+            for zone in zones:
+                self._zones.start(zone)
+                step.note(f"{zone.name}: {zone.address}")
+            step.done(f"{len(zones)} answering")
+        with self._console.step("stacks, enrolment, nodes online") as step:
+            nodes = place.operations.up(federation, chosen)
+            step.done(f"online: {', '.join(nodes)}")
+        with self._console.step(f"training of {EXAMPLE_APP}") as step:
+            result = place.run(place.layout.project / EXAMPLE_APP, {}, RUN_TIMEOUT_S)
+            step.done(f"run {result.run_id}: {result.status}")
+        return result
+
+    def down(self) -> None:
+        """Stop the zones and remove what the demo made; stacks of other federations stay."""
+        place = self._place
+        zones = self._embedded()
+        # With a zone goes everything in it: its stacks need not be destroyed resource by resource, only forgotten.
+        for zone in zones:
+            self._zones.stop(zone)
+        for stack in place.files:
+            if any(zone.name == stack.zone for zone in zones) and place.stacks.forget(stack):
+                say(f"stack {stack.name}: removed")
+        for folder in removable(place.layout, [zone.state for zone in zones]):
+            shutil.rmtree(folder, ignore_errors=False)
+        say("nothing of the demo is left" if not place.layout.state.exists() else f"kept: {place.layout.state}")
+
+    def _embedded(self) -> tuple[EmbeddedZone, ...]:
+        zones = embedded_zones(self._place.files, self._place.layout)
+        if not zones:
+            raise InputError(
+                given="stack files: none has an endpoint on a loopback address",
+                rule="the demo runs on embedded zones",
+                reason="it starts and stops them, which it must not do to a real cloud",
+                remedy="restore the committed files in stacks/, or use federation up for your own zones",
+            )
+        return zones
+
+    def _prepare_data(self, zones: Sequence[EmbeddedZone]) -> str:
+        layout = self._place.layout
+        holders = [zone.name for zone in zones if zone.data_path is not None]
+        require(
+            self._run(
+                [
+                    layout.flower_env / "bin" / "python",
+                    layout.project / EXAMPLE_APP / "prepare.py",
+                    "--folder",
+                    layout.state / ZONES_FOLDER,
+                    *holders,
+                ],
+                env=self._place.environment,
+                timeout_s=PREPARE_TIMEOUT_S,
+            ),
+            what="prepare.py of the example",
+            reason="each zone trains on rows that no other zone has",
+            remedy="correct what its last lines name, and run again",
+        )
+        return f"in {', '.join(holders)}"
+
+    def _write_image(self) -> str:
+        layout = self._place.layout
+        output = layout.state / IMAGE
+        output.parent.mkdir(parents=True, exist_ok=True)
+        require(
+            self._run(
+                [
+                    *(layout.bin / "python", "-m", "flower_appliance", "image", "process"),
+                    *("--output", output, "--bin", layout.flower_env / "bin"),
+                ],
+                env=self._place.environment,
+                timeout_s=PREPARE_TIMEOUT_S,
+            ),
+            what="writing the process image",
+            reason="the zones start their VMs from it",
+            remedy="run scripts/setup, and then the demo again",
+        )
+        return str(output.relative_to(layout.project))
+
+
+def removable(layout: Layout, zone_folders: Sequence[Path]) -> tuple[Path, ...]:
+    """Folders that go with the demo: everything of this clone's state, or only the zones' where other stacks remain.
+
+    Args:
+        layout: The clone.
+        zone_folders: The embedded zones' own folders.
+    """
+    if not layout.state.exists():
+        return ()
+    others = [path for path in layout.backend.glob(".pulumi/stacks/**/*.json") if not path.name.endswith(".bak")]
+    if others:
+        return tuple(folder for folder in zone_folders if folder.exists())
+    return (layout.state,)

@@ -1,0 +1,192 @@
+"""The demo's zones, the command line around it, and what `--down` may remove."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flower_federation import cli
+from flower_federation.demo import removable
+from flower_federation.environment import Layout
+from flower_federation.errors import InputError, ToolError
+from flower_federation.operations import FederationStatus, StackStatus
+from flower_federation.operations_cli import nodes_table, parse_run_config, status_document
+from flower_federation.processes import Finished
+from flower_federation.stacks import StackFile, read_stack_files
+from flower_federation.zones import EmbeddedZone, Zones, embedded_zones
+from tests.infra_support import PROJECT
+
+
+class Runner:
+    """Remembers what was started; answers with one exit status."""
+
+    def __init__(self, returncode: int = 0) -> None:
+        self.started: list[list[str]] = []
+        self._returncode = returncode
+
+    def __call__(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        timeout_s: float | None = None,
+        progress: Any = None,
+    ) -> Finished:
+        self.started.append([str(part) for part in argv])
+        return Finished(returncode=self._returncode, output="address in use", seconds=0.1)
+
+
+def zones_of(tmp_path: Path, runner: Runner) -> Zones:
+    return Zones(layout=Layout(project=tmp_path), environment={}, run=runner, say=lambda _: None)
+
+
+def test_the_committed_stacks_are_three_zones_on_the_addresses_of_the_architecture(tmp_path: Path) -> None:
+    zones = embedded_zones(read_stack_files(PROJECT), Layout(project=tmp_path))
+
+    assert [(zone.name, str(zone.address), zone.data_path) for zone in zones] == [
+        ("madrid", "127.10.0.1", None),
+        ("berlin", "127.20.0.1", "/srv/flower/data"),
+        ("paris", "127.30.0.1", "/srv/flower/data"),
+    ]
+    assert zones[1].state == tmp_path / ".federation" / "zones" / "berlin"
+
+
+def test_a_stack_on_a_real_cloud_is_no_embedded_zone(tmp_path: Path) -> None:
+    real = StackFile(name="s", kind="zone", zone="rome", central="c", endpoint="https://one.example.org:2633/RPC2")
+
+    assert embedded_zones([real], Layout(project=tmp_path)) == ()
+
+
+def test_a_zone_is_started_with_its_data_shared_under_the_guests_path(tmp_path: Path) -> None:
+    runner = Runner()
+    zone = EmbeddedZone(
+        name="berlin", address=IPv4Address("127.20.0.1"), state=tmp_path / "berlin", data_path="/srv/flower/data"
+    )
+
+    zones_of(tmp_path, runner).start(zone)
+
+    ((_, *arguments),) = runner.started
+    assert arguments[:7] == ["up", "--name", "berlin", "--state", str(zone.state), "--address", "127.20.0.1"]
+    assert arguments[7:] == ["--share", f"/srv/flower/data={zone.data}"]
+    assert zone.data.is_dir()
+
+
+def test_a_zone_that_does_not_come_up_is_told_with_its_last_lines(tmp_path: Path) -> None:
+    zone = EmbeddedZone(name="b", address=IPv4Address("127.20.0.1"), state=tmp_path / "b", data_path=None)
+
+    with pytest.raises(ToolError, match="address in use") as error:
+        zones_of(tmp_path, Runner(returncode=1)).start(zone)
+    assert "127.20.0.1" in error.value.remedy
+
+
+def test_a_zone_that_never_ran_needs_no_stopping(tmp_path: Path) -> None:
+    runner = Runner()
+    zone = EmbeddedZone(name="b", address=IPv4Address("127.20.0.1"), state=tmp_path / "b", data_path=None)
+
+    zones_of(tmp_path, runner).stop(zone)
+    assert runner.started == []
+
+
+def test_down_removes_all_state_unless_the_backend_has_other_stacks(tmp_path: Path) -> None:
+    layout = Layout(project=tmp_path)
+    zone = layout.state / "zones" / "berlin"
+    zone.mkdir(parents=True)
+
+    assert removable(layout, [zone]) == (layout.state,)
+
+    other = layout.backend / ".pulumi" / "stacks" / "flower-federation" / "production.json"
+    other.parent.mkdir(parents=True)
+    other.write_text("{}")
+    assert removable(layout, [zone]) == (zone,)
+
+
+def test_down_of_nothing_removes_nothing(tmp_path: Path) -> None:
+    assert removable(Layout(project=tmp_path), []) == ()
+
+
+@pytest.mark.parametrize(
+    ("pair", "value"),
+    [("a=3", 3), ("a=0.5", 0.5), ("a=true", True), ("a=false", False), ("a=text=more", "text=more"), ("a=", "")],
+)
+def test_settings_of_a_run_are_typed(pair: str, value: object) -> None:
+    assert parse_run_config([pair]) == {"a": value}
+
+
+def test_a_setting_without_a_value_is_refused() -> None:
+    with pytest.raises(InputError, match="num-server-rounds"):
+        parse_run_config(["rounds"])
+
+
+def status() -> FederationStatus:
+    central = StackFile(name="c", kind="central", zone="madrid", central=None)
+    zone = StackFile(name="z", kind="zone", zone="berlin", central="c")
+    nodes = [{"name": f"berlin/supernode-{n}", "partition_id": n} for n in (0, 1)]
+    return FederationStatus(
+        stacks=(
+            StackStatus(stack=central, outputs={"registered_nodes": []}),
+            StackStatus(stack=zone, outputs={"nodes": nodes}),
+        ),
+        nodes={"berlin/supernode-0": "online", "rome/supernode-0": "offline"},
+        trouble=None,
+    )
+
+
+def test_the_status_table_tells_nodes_that_are_not_enrolled_and_enrolments_without_a_node() -> None:
+    cells = [list(column.cells) for column in nodes_table(status()).columns]
+
+    assert list(zip(cells[0], cells[2], strict=True)) == [
+        ("berlin/supernode-0", "online"),
+        ("berlin/supernode-1", "not enrolled"),
+        ("rome/supernode-0", "offline, in no zone's stack"),
+    ]
+
+
+def test_the_status_as_json_names_each_stacks_state() -> None:
+    document = status_document(status())
+
+    assert [(entry["name"], entry["state"]) for entry in document["stacks"]] == [("c", "up"), ("z", "up")]
+
+
+def with_handler(handler: Any, patch: pytest.MonkeyPatch) -> int:
+    def parser() -> argparse.ArgumentParser:
+        result = argparse.ArgumentParser()
+        result.set_defaults(handler=handler)
+        return result
+
+    patch.setattr(cli, "parser", parser)
+    return cli.main([])
+
+
+def test_a_refusal_is_printed_whole_and_sets_the_exit_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: argparse.Namespace) -> int:
+        raise InputError(given="stack rome", rule="exists", reason="because", remedy="correct the name")
+
+    assert with_handler(refuse, monkeypatch) == 2
+    assert "remedy: correct the name" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    assert with_handler(interrupted, monkeypatch) == 130
+    assert "run it again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "run", "demo"])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+
+    assert ended.value.code == 0
+    assert "--json" in capsys.readouterr().out
