@@ -16,6 +16,7 @@ PERMISSIONS = Property(
 GROUP = Property(
     name="group",
     type="string",
+    computed=True,
     description="Name of the group that owns the object; the user's primary group where absent.",
 )
 DESCRIPTION = Property(name="description", type="string", description="Free text, the DESCRIPTION attribute.")

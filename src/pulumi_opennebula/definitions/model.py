@@ -69,8 +69,17 @@ class Property:
     """The values that OpenNebula takes; compared without regard to case."""
     default: str | int | float | bool | None = None
     """Sent when the program gives no value."""
+    json: bool = False
+    """The text is JSON and is compared by meaning."""
+    attribute: str = ""
+    """Name of the attribute in OpenNebula's template text; the property's name in upper snake case where empty."""
     unsupported: str = ""
     """Why the property is refused, and what to use instead; empty where it is supported."""
+
+    @property
+    def attribute_name(self) -> str:
+        """Name of the attribute in OpenNebula's template text."""
+        return self.attribute or self.python_name.upper()
 
     @property
     def python_name(self) -> str:

@@ -16,6 +16,7 @@ SERVICE_TEMPLATE = Resource(
             name="template",
             type="string",
             required=True,
+            json=True,
             description=(
                 "The template as JSON: `roles` with `template_id`, `cardinality`, `parents`, ... A document that "
                 'wraps it as `{"TEMPLATE": {"BODY": ...}}` is taken too. Compared by meaning: order of keys and white '
@@ -56,6 +57,7 @@ SERVICE = Resource(
         Property(
             name="extraTemplate",
             type="string",
+            json=True,
             description=(
                 "JSON that is merged over the service template when the service is made. A change of `cardinality` in "
                 "`roles` scales that role in place, by its name; any other change replaces the service."

@@ -6,8 +6,12 @@ from pulumi_opennebula.definitions import common
 from pulumi_opennebula.definitions.model import ListOf, MapOf, Property, Record, Resource
 
 
-def _text(name: str, description: str, *, required: bool = False, secret: bool = False) -> Property:
-    return Property(name=name, type="string", description=description, required=required, secret=secret)
+def _text(
+    name: str, description: str, *, required: bool = False, secret: bool = False, attribute: str = ""
+) -> Property:
+    return Property(
+        name=name, type="string", description=description, required=required, secret=secret, attribute=attribute
+    )
 
 
 ADDRESSES = (
@@ -40,9 +44,14 @@ NIC = Record(
         _text("name", "Name of the card, for aliases to refer to."),
         _text("model", "Hardware that the guest sees: `virtio`, `e1000`, ..."),
         _text("virtioQueues", "Number of virtio queues."),
-        _text("physicalDevice", "Host device, instead of the network's."),
+        _text("physicalDevice", "Host device, instead of the network's.", attribute="PHYDEV"),
         _text("method", "How the guest configures IPv4: `static`, `dhcp`, `skip`."),
-        Property(name="networkModeAuto", type="boolean", description="Let the scheduler choose the network."),
+        Property(
+            name="networkModeAuto",
+            type="boolean",
+            attribute="NETWORK_MODE",
+            description="Let the scheduler choose the network.",
+        ),
         _text("schedRequirements", "Which networks the scheduler may choose."),
         _text("schedRank", "Which network the scheduler prefers."),
     ),
@@ -69,8 +78,8 @@ DISK = Record(
         _text("cache", "Cache mode of the hypervisor."),
         _text("discard", "Discard mode of the hypervisor."),
         _text("io", "IO policy of the hypervisor."),
-        _text("volatileType", "Type of a volatile disk: `fs` or `swap`."),
-        _text("volatileFormat", "Format of a volatile disk: `raw` or `qcow2`."),
+        _text("volatileType", "Type of a volatile disk: `fs` or `swap`.", attribute="TYPE"),
+        _text("volatileFormat", "Format of a volatile disk: `raw` or `qcow2`.", attribute="FORMAT"),
     ),
 )
 OS = Record(
@@ -159,15 +168,18 @@ TEMPLATE = Resource(
                 "as a secret is a secret in the state, too."
             ),
         ),
-        Property(name="nics", type=ListOf(NIC), description="Network cards, in order."),
+        Property(name="nics", attribute="NIC", type=ListOf(NIC), description="Network cards, in order."),
         Property(
-            name="nicAliases", type=ListOf(NIC_ALIAS), description="Further addresses on network cards, in order."
+            name="nicAliases",
+            attribute="NIC_ALIAS",
+            type=ListOf(NIC_ALIAS),
+            description="Further addresses on network cards, in order.",
         ),
-        Property(name="disks", type=ListOf(DISK), description="Disks, in order."),
+        Property(name="disks", attribute="DISK", type=ListOf(DISK), description="Disks, in order."),
         Property(name="os", type=OS, description="How the guest boots."),
         Property(name="features", type=ListOf(FEATURE), description="Features; at most one entry."),
         Property(name="graphics", type=GRAPHICS, description="Console."),
-        Property(name="cpumodel", type=CPU_MODEL, description="CPU that the guest sees."),
+        Property(name="cpumodel", attribute="CPU_MODEL", type=CPU_MODEL, description="CPU that the guest sees."),
         Property(name="raw", type=RAW, description="Text for the hypervisor."),
         Property(name="vmgroup", type=VM_GROUP, description="Role of a VM group."),
         _text("schedRequirements", "Expression that hosts must satisfy (SCHED_REQUIREMENTS)."),

@@ -14,28 +14,54 @@ AR = Record(
         Property(
             name="arType",
             type="string",
+            attribute="TYPE",
             choices=AR_TYPES,
             default="IP4",
             description="`IP4`, `IP6`, `IP6_STATIC`, `IP4_6`, `IP4_6_STATIC` or `ETHER`.",
         ),
         Property(name="size", type="integer", required=True, description="How many addresses."),
-        Property(name="ip4", type="string", description="First IPv4 address."),
+        Property(name="ip4", type="string", attribute="IP", description="First IPv4 address."),
         Property(name="ip6", type="string", description="First IPv6 address (`IP6_STATIC`, `IP4_6_STATIC`)."),
-        Property(name="mac", type="string", description="First MAC address; OpenNebula makes one where absent."),
+        Property(
+            name="mac",
+            type="string",
+            computed=True,
+            description="First MAC address; OpenNebula makes one where absent.",
+        ),
         Property(name="globalPrefix", type="string", description="IPv6 global prefix."),
         Property(name="ulaPrefix", type="string", description="IPv6 unique local prefix."),
         Property(name="prefixLength", type="string", description="Prefix length of `ip6`; the static types need it."),
-        Property(name="id", type="string", output=True, description="Number of the range in its network."),
         Property(
-            name="computedIp6", type="string", output=True, description="First IPv6 address, as OpenNebula has it."
+            name="id", type="string", attribute="AR_ID", output=True, description="Number of the range in its network."
         ),
         Property(
-            name="computedMac", type="string", output=True, description="First MAC address, as OpenNebula has it."
+            name="computedIp6",
+            type="string",
+            attribute="IP6",
+            output=True,
+            description="First IPv6 address, as OpenNebula has it.",
         ),
         Property(
-            name="computedGlobalPrefix", type="string", output=True, description="Global prefix, as OpenNebula has it."
+            name="computedMac",
+            type="string",
+            attribute="MAC",
+            output=True,
+            description="First MAC address, as OpenNebula has it.",
         ),
-        Property(name="computedUlaPrefix", type="string", output=True, description="ULA prefix, as OpenNebula has it."),
+        Property(
+            name="computedGlobalPrefix",
+            type="string",
+            attribute="GLOBAL_PREFIX",
+            output=True,
+            description="Global prefix, as OpenNebula has it.",
+        ),
+        Property(
+            name="computedUlaPrefix",
+            type="string",
+            attribute="ULA_PREFIX",
+            output=True,
+            description="ULA prefix, as OpenNebula has it.",
+        ),
     ),
 )
 
@@ -49,21 +75,10 @@ VIRTUAL_NETWORK = Resource(
         Property(
             name="type",
             type="string",
+            attribute="VN_MAD",
             replace=True,
-            default="bridge",
-            choices=(
-                "bridge",
-                "802.1Q",
-                "dummy",
-                "ebtables",
-                "fw",
-                "ovswitch",
-                "ovswitch_vxlan",
-                "vcenter",
-                "vxlan",
-                "elastic",
-            ),
-            description="Network driver (VN_MAD): `bridge`, `802.1Q`, `vxlan`, `ovswitch`, `dummy`, ...",
+            computed=True,
+            description="Network driver (VN_MAD): `bridge`, `802.1Q`, `vxlan`, `ovswitch`, ...; `bridge` where absent.",
         ),
         Property(
             name="bridge",
@@ -73,7 +88,11 @@ VIRTUAL_NETWORK = Resource(
             description="Bridge on the hosts that NICs are attached to; some drivers name it themselves.",
         ),
         Property(
-            name="physicalDevice", type="string", computed=True, description="Host device that the bridge is linked to."
+            name="physicalDevice",
+            type="string",
+            attribute="PHYDEV",
+            computed=True,
+            description="Host device that the bridge is linked to.",
         ),
         Property(name="vlanId", type="string", computed=True, replace=True, description="VLAN or VNI number."),
         Property(
@@ -93,8 +112,12 @@ VIRTUAL_NETWORK = Resource(
         Property(
             name="ars",
             type=ListOf(AR),
+            computed=True,
             unordered=True,
-            description="Address ranges. Leave it out where VirtualNetworkAddressRange resources manage them.",
+            description=(
+                "Address ranges. Leave it out where VirtualNetworkAddressRange resources manage them; an empty list "
+                "removes every range."
+            ),
         ),
         Property(
             name="holdIps",
@@ -128,7 +151,7 @@ VIRTUAL_NETWORK = Resource(
         ),
         Property(name="reservationFirstIp", type="string", replace=True, description="First IPv4 address to reserve."),
         Property(name="reservationFirstIp6", type="string", replace=True, description="First IPv6 address to reserve."),
-        Property(name="user", type="string", description="Name of the user that owns the network."),
+        Property(name="user", type="string", computed=True, description="Name of the user that owns the network."),
         common.PERMISSIONS,
         common.GROUP,
         common.LOCK,
@@ -157,13 +180,14 @@ VIRTUAL_NETWORK_ADDRESS_RANGE = Resource(
         Property(
             name="arType",
             type="string",
+            attribute="TYPE",
             choices=AR_TYPES,
             default="IP4",
             replace=True,
             description="`IP4`, `IP6`, `IP6_STATIC`, `IP4_6`, `IP4_6_STATIC` or `ETHER`.",
         ),
         Property(name="size", type="integer", required=True, description="How many addresses."),
-        Property(name="ip4", type="string", replace=True, description="First IPv4 address."),
+        Property(name="ip4", type="string", attribute="IP", replace=True, description="First IPv4 address."),
         Property(name="ip6", type="string", computed=True, replace=True, description="First IPv6 address."),
         Property(
             name="mac",

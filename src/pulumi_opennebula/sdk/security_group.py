@@ -124,7 +124,7 @@ class SecurityGroup(OpenNebulaResource):
     """Whether a change of the rules is applied to running VMs at once."""
     permissions: pulumi.Output[str] = pulumi.property("permissions")
     """Three octal digits for owner, group and others (use 4, manage 2, admin 1): `660`."""
-    group: pulumi.Output[str | None] = pulumi.property("group")
+    group: pulumi.Output[str] = pulumi.property("group")
     """Name of the group that owns the object; the user's primary group where absent."""
     tags: pulumi.Output[dict[str, str] | None] = pulumi.property("tags")
     """Attributes added to the object's template. OpenNebula keeps names in upper case."""

@@ -147,7 +147,7 @@ class Template(OpenNebulaResource):
     """Questions asked when a VM is made: name to `M|text|What it is||default`."""
     permissions: pulumi.Output[str] = pulumi.property("permissions")
     """Three octal digits for owner, group and others (use 4, manage 2, admin 1): `660`."""
-    group: pulumi.Output[str | None] = pulumi.property("group")
+    group: pulumi.Output[str] = pulumi.property("group")
     """Name of the group that owns the object; the user's primary group where absent."""
     lock: pulumi.Output[str | None] = pulumi.property("lock")
     """Lock level: `USE`, `MANAGE`, `ADMIN` or `ALL`; `UNLOCK` removes a lock."""

@@ -122,7 +122,7 @@ class VirtualNetworkArgs:
     description: pulumi.Input[str] | None = pulumi.property("description", default=None)
     """Free text, the DESCRIPTION attribute."""
     type: pulumi.Input[str] | None = pulumi.property("type", default=None)
-    """Network driver (VN_MAD): `bridge`, `802.1Q`, `vxlan`, `ovswitch`, `dummy`, ..."""
+    """Network driver (VN_MAD): `bridge`, `802.1Q`, `vxlan`, `ovswitch`, ...; `bridge` where absent."""
     bridge: pulumi.Input[str] | None = pulumi.property("bridge", default=None)
     """Bridge on the hosts that NICs are attached to; some drivers name it themselves."""
     physical_device: pulumi.Input[str] | None = pulumi.property("physicalDevice", default=None)
@@ -146,7 +146,9 @@ class VirtualNetworkArgs:
     search_domain: pulumi.Input[str] | None = pulumi.property("searchDomain", default=None)
     """DNS search domain that guests are told."""
     ars: pulumi.Input[list[pulumi.InputType[VirtualNetworkArArgs]]] | None = pulumi.property("ars", default=None)
-    """Address ranges. Leave it out where VirtualNetworkAddressRange resources manage them."""
+    """Address ranges. Leave it out where VirtualNetworkAddressRange resources manage them; an empty list removes every
+    range.
+    """
     hold_ips: pulumi.Input[list[pulumi.Input[str]]] | None = pulumi.property("holdIps", default=None)
     """Addresses that OpenNebula must not lease."""
     security_groups: pulumi.Input[list[pulumi.Input[int]]] | None = pulumi.property("securityGroups", default=None)
@@ -197,7 +199,7 @@ class VirtualNetwork(OpenNebulaResource):
     description: pulumi.Output[str | None] = pulumi.property("description")
     """Free text, the DESCRIPTION attribute."""
     type: pulumi.Output[str] = pulumi.property("type")
-    """Network driver (VN_MAD): `bridge`, `802.1Q`, `vxlan`, `ovswitch`, `dummy`, ..."""
+    """Network driver (VN_MAD): `bridge`, `802.1Q`, `vxlan`, `ovswitch`, ...; `bridge` where absent."""
     bridge: pulumi.Output[str] = pulumi.property("bridge")
     """Bridge on the hosts that NICs are attached to; some drivers name it themselves."""
     physical_device: pulumi.Output[str] = pulumi.property("physicalDevice")
@@ -220,8 +222,10 @@ class VirtualNetwork(OpenNebulaResource):
     """Name servers, separated by spaces."""
     search_domain: pulumi.Output[str | None] = pulumi.property("searchDomain")
     """DNS search domain that guests are told."""
-    ars: pulumi.Output[list[VirtualNetworkAr] | None] = pulumi.property("ars")
-    """Address ranges. Leave it out where VirtualNetworkAddressRange resources manage them."""
+    ars: pulumi.Output[list[VirtualNetworkAr]] = pulumi.property("ars")
+    """Address ranges. Leave it out where VirtualNetworkAddressRange resources manage them; an empty list removes every
+    range.
+    """
     hold_ips: pulumi.Output[list[str] | None] = pulumi.property("holdIps")
     """Addresses that OpenNebula must not lease."""
     security_groups: pulumi.Output[list[int]] = pulumi.property("securityGroups")
@@ -238,11 +242,11 @@ class VirtualNetwork(OpenNebulaResource):
     """First IPv4 address to reserve."""
     reservation_first_ip6: pulumi.Output[str | None] = pulumi.property("reservationFirstIp6")
     """First IPv6 address to reserve."""
-    user: pulumi.Output[str | None] = pulumi.property("user")
+    user: pulumi.Output[str] = pulumi.property("user")
     """Name of the user that owns the network."""
     permissions: pulumi.Output[str] = pulumi.property("permissions")
     """Three octal digits for owner, group and others (use 4, manage 2, admin 1): `660`."""
-    group: pulumi.Output[str | None] = pulumi.property("group")
+    group: pulumi.Output[str] = pulumi.property("group")
     """Name of the group that owns the object; the user's primary group where absent."""
     lock: pulumi.Output[str | None] = pulumi.property("lock")
     """Lock level: `USE`, `MANAGE`, `ADMIN` or `ALL`; `UNLOCK` removes a lock."""

@@ -1,0 +1,1 @@
+"""Clients of the two endpoints. They know calls and errors, not resources."""

@@ -1,0 +1,191 @@
+"""oned's XML-RPC through pyone: one call, its answer as text or number, its errors as this package's.
+
+Calls run in threads, because pyone blocks. A call that only reads is repeated when the connection breaks; one that
+changes something is sent once, over a connection of its own, because nobody can tell whether a broken one had arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import xmlrpc.client
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import pyone
+import requests
+from pyone.server_xrpc import OneServerXRPC, RequestsTransport
+
+from pulumi_opennebula.errors import (
+    CloudError,
+    CredentialsError,
+    NotAllowedError,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+)
+from pulumi_opennebula.provider.settings import ZoneSettings
+from pulumi_opennebula.provider.templates import Body, body_of
+
+READ_ATTEMPTS: Final = 3
+READ_PAUSE_S: Final = 0.3
+READS: Final = frozenset({"info", "infoextended", "version", "monitoring"})
+"""Last parts of the names of methods that change nothing."""
+
+AUTHENTICATION: Final = 0x0100
+AUTHORIZATION: Final = 0x0200
+NO_EXISTS: Final = 0x0400
+"""Error codes of OpenNebula's XML-RPC reference; seen in the recordings of 7.0.1."""
+
+
+class _Transport(RequestsTransport):  # type: ignore[misc] # pyone ships no types
+    """pyone's transport with a timeout, a CA file, and kept connections for reads.
+
+    pyone 7.3 sets the process-wide socket default as a timeout, which `requests` overrides: its calls wait for ever.
+    """
+
+    def __init__(self, settings: ZoneSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._sessions = threading.local()
+
+    def request(self, host: str, handler: str, request_body: bytes, verbose: bool = False) -> Any:
+        """Post one call; the session is kept for reads only."""
+        reading = getattr(self._sessions, "reading", False)
+        if not reading:
+            return self._post(requests.Session(), request_body, close=True)
+        if not hasattr(self._sessions, "session"):
+            self._sessions.session = requests.Session()
+        return self._post(self._sessions.session, request_body, close=False)
+
+    def reading(self, reading: bool) -> None:
+        """Say whether the next call of this thread only reads."""
+        self._sessions.reading = reading
+
+    def _post(self, session: requests.Session, body: bytes, *, close: bool) -> Any:
+        try:
+            response = session.post(
+                self._settings.endpoint,
+                data=body,
+                headers=self.headers,
+                verify=self._settings.verify,
+                timeout=self._settings.request_timeout_s,
+            )
+            response.raise_for_status()
+            return self.parse_response(response)
+        finally:
+            if close:
+                session.close()
+
+
+class _Server(OneServerXRPC):  # type: ignore[misc] # pyone ships no types
+    """pyone's proxy, answering with OpenNebula's own text instead of generated classes that drop unknown elements."""
+
+    def __init__(self, settings: ZoneSettings) -> None:
+        super().__init__(settings.endpoint, session=f"{settings.username}:{settings.password}")
+        self.transport = _Transport(settings)
+        xmlrpc.client.ServerProxy.__init__(self, settings.endpoint, transport=self.transport)
+
+    def answer(self, method: str, arguments: tuple[Any, ...]) -> list[Any]:
+        """The three parts of an answer: success, value, error code."""
+        reply = self._do_request(f"one.{method}", self._cast_parms(arguments))
+        return list(reply)
+
+
+class Oned:
+    """oned of one zone."""
+
+    def __init__(self, settings: ZoneSettings, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._settings = settings
+        self._server = _Server(settings)
+        self._pause = pause
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """Call a method (`vn.allocate`) and return its value.
+
+        Raises:
+            UnreachableError: no usable answer.
+            RefusedError: oned's error, by its code.
+        """
+        reading = method.rsplit(".", 1)[-1] in READS
+        attempts = READ_ATTEMPTS if reading else 1
+        for attempt in range(attempts):
+            try:
+                return await asyncio.to_thread(self._call, method, arguments, reading)
+            except UnreachableError:
+                if attempt + 1 == attempts:
+                    raise
+                await self._pause(READ_PAUSE_S * 2**attempt)
+        raise AssertionError("the loop returns or raises")
+
+    async def info(self, method: str, *arguments: Any) -> Body:
+        """Call a method that answers with XML, and return its root element."""
+        return body_of(str(await self.call(method, *arguments)))
+
+    def _call(self, method: str, arguments: tuple[Any, ...], reading: bool) -> Any:
+        self._server.transport.reading(reading)
+        try:
+            success, value, code = self._server.answer(method, arguments)[:3]
+        except requests.RequestException as err:
+            raise unreachable("endpoint", self._settings.endpoint, err) from err
+        except (xmlrpc.client.Error, ValueError, pyone.OneException) as err:
+            raise UnreachableError(
+                f"endpoint {self._settings.endpoint} answered {str(err)[:200]!r} to one.{method}",
+                "it must speak OpenNebula's XML-RPC",
+                "the answer is no XML-RPC answer of oned",
+                "Check that opennebula:endpoint names oned (port 2633, path /RPC2), not another server",
+            ) from err
+        if success:
+            return value
+        raise refusal(method, str(value), int(code), self._settings)
+
+
+def refusal(method: str, message: str, code: int, settings: ZoneSettings) -> RefusedError:
+    """The error for an answer of oned."""
+    if code == AUTHENTICATION:
+        return CredentialsError(
+            f"user {settings.username!r} at {settings.endpoint}",
+            "user and password must be those of a user of the zone",
+            f"oned answered: {message}",
+            "Correct opennebula:username and opennebula:password, or OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD",
+            code=code,
+            answer=message,
+        )
+    kind = {AUTHORIZATION: NotAllowedError, NO_EXISTS: NotFoundError}.get(code, RefusedError)
+    remedy = {
+        AUTHORIZATION: f"Give user {settings.username!r} the right (ACL, group or permissions), or use another user",
+        NO_EXISTS: "Check the id; `pulumi refresh` drops what is gone from the state",
+    }.get(code, "Change the property that the message names")
+    return kind(
+        f"one.{method}", "oned must accept the call", f"oned answered: {message}", remedy, code=code, answer=message
+    )
+
+
+def unreachable(name: str, url: str, err: requests.RequestException) -> CloudError:
+    """The error for an endpoint that gives no answer."""
+    if isinstance(err, requests.exceptions.SSLError):
+        return UnreachableError(
+            f"{name} {url}",
+            "its certificate must be valid",
+            f"TLS says: {_root(err)}",
+            "Set opennebula:caFile (OPENNEBULA_CA_FILE) to the CA of the zone, or correct the host name",
+        )
+    timeout = isinstance(err, requests.exceptions.Timeout)
+    return UnreachableError(
+        f"{name} {url}",
+        "it must answer",
+        "it did not answer in time" if timeout else f"the connection failed: {_root(err)}",
+        "Check the URL, the network and that the zone runs"
+        + ("; opennebula:requestTimeoutS makes it wait longer" if timeout else ""),
+    )
+
+
+def _root(err: BaseException) -> str:
+    """The innermost cause, which says more than the wrappers around it."""
+    seen = err
+    for _ in range(8):
+        inner = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else getattr(seen, "reason", None)
+        if not isinstance(inner, BaseException):
+            break
+        seen = inner
+    return str(seen).split(": ", 1)[-1][:200]

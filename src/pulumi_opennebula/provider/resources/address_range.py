@@ -1,0 +1,176 @@
+"""VirtualNetworkAddressRange: one range of a network that is managed elsewhere. Its id is `<network>:<range>`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pulumi_opennebula.definitions.virtual_network import VIRTUAL_NETWORK_ADDRESS_RANGE
+from pulumi_opennebula.errors import FailedObjectError, InputError, NotFoundError
+from pulumi_opennebula.provider.checks import Findings
+from pulumi_opennebula.provider.resources import shared
+from pulumi_opennebula.provider.resources.base import Call, Handler
+from pulumi_opennebula.provider.resources.ranges import check_range, held_in, held_like, ranges_in, set_held
+from pulumi_opennebula.provider.resources.virtual_network import is_ready, state_of
+from pulumi_opennebula.provider.templates import Attribute, Body, render, text_at
+from pulumi_opennebula.provider.values import Values
+from pulumi_opennebula.provider.vectors import scalar_attributes, scalar_properties, spelled_like
+
+PLAIN: Final = (
+    "arType",
+    "size",
+    "ip4",
+    "ip6",
+    "mac",
+    "globalPrefix",
+    "ulaPrefix",
+    "prefixLength",
+    "shared",
+)
+OWN_ATTRIBUTES: Final = frozenset(
+    {
+        "AR_ID",
+        "TYPE",
+        "SIZE",
+        "IP",
+        "IP6",
+        "MAC",
+        "GLOBAL_PREFIX",
+        "ULA_PREFIX",
+        "PREFIX_LENGTH",
+        "SHARED",
+        "IPAM_MAD",
+        "IP_END",
+        "IP6_END",
+        "MAC_END",
+        "IP6_GLOBAL",
+        "IP6_GLOBAL_END",
+        "IP6_ULA",
+        "IP6_ULA_END",
+        "USED_LEASES",
+        "LEASES",
+        "ALLOCATED",
+        "PARENT_NETWORK_AR_ID",
+    }
+)
+"""Attributes of a range that are not `custom`: what oned computes, and what the properties cover."""
+
+
+class AddressRangeHandler(Handler):
+    """The resource type VirtualNetworkAddressRange."""
+
+    definition = VIRTUAL_NETWORK_ADDRESS_RANGE
+
+    def check(self, inputs: Values, findings: Findings) -> None:
+        """Refuse ranges that oned would refuse."""
+        shared.check_common(inputs, findings)
+        check_range(inputs, findings, ())
+
+    async def create(self, call: Call, inputs: Values) -> str:
+        """Add the range, and find the number that it got."""
+        network = int(inputs["virtualNetworkId"])
+        await call.zone.networks.until(
+            str(network),
+            is_ready,
+            what=f"virtual network {network}",
+            timeout_s=call.timeout_of(inputs),
+            describe=state_of,
+        )
+        async with call.zone.networks_changing[str(network)]:
+            before = {text_at(item, "AR_ID") for item in await _ranges(call, network)}
+            await call.zone.oned.call("vn.add_ar", network, render([("AR", _vector(inputs))]))
+            added = [item for item in await _ranges(call, network) if text_at(item, "AR_ID") not in before]
+        mine = next((item for item in added if _is_mine(item, inputs)), None)
+        if mine is None:
+            raise FailedObjectError(
+                f"virtual network {network}",
+                "it must have the range that was added",
+                "oned accepted the range, and the network does not show it",
+                f"Look at the ranges of network {network}, remove a stray one, and run `pulumi up` again",
+            )
+        return f"{network}:{text_at(mine, 'AR_ID')}"
+
+    async def settle(self, call: Call, id_: str, inputs: Values) -> None:
+        """Hold addresses."""
+        await set_held(call, _numbers(id_)[0], {}, inputs)
+
+    async def read(self, call: Call, id_: str, old: Values | None) -> Values | None:
+        """The range's properties."""
+        network, number = _numbers(id_)
+        body = await call.zone.object("vn", network)
+        found = next((item for item in ranges_in(body or {}) if text_at(item, "AR_ID") == str(number)), None)
+        return None if found is None else properties(network, found, old)
+
+    async def update(self, call: Call, id_: str, old: Values, new: Values) -> None:
+        """Resize the range, or change what else oned lets change."""
+        network, number = _numbers(id_)
+        body = await self.read(call, id_, old) or {}
+        vector = {**_vector({**{name: body.get(name) for name in ("mac", "ip6")}, **new}), "AR_ID": str(number)}
+        await set_held(
+            call, network, old, {"holdIps": list(set(old.get("holdIps") or []) & set(new.get("holdIps") or []))}
+        )
+        await call.zone.oned.call("vn.update_ar", network, render([("AR", vector)]))
+        await set_held(
+            call, network, {"holdIps": list(set(old.get("holdIps") or []) & set(new.get("holdIps") or []))}, new
+        )
+
+    async def delete(self, call: Call, id_: str, old: Values) -> None:
+        """Release holds and free the range; oned refuses while a VM has an address of it."""
+        network, number = _numbers(id_)
+        found = await self.read(call, id_, old)
+        if found is None:
+            return
+        held = set(found.get("heldIps") or [])
+        await set_held(call, network, {"holdIps": [ip for ip in old.get("holdIps") or [] if ip in held]}, {})
+        try:
+            async with call.zone.networks_changing[str(network)]:
+                await call.zone.oned.call("vn.free_ar", network, number)
+        except NotFoundError:
+            return
+
+
+def properties(network: int, body: Body, old: Values | None) -> Values:
+    """Properties of an AR element of what `one.vn.info` says."""
+    record = VIRTUAL_NETWORK_ADDRESS_RANGE.record
+    custom = {key: value for key, value in body.items() if key not in OWN_ATTRIBUTES and isinstance(value, str)}
+    held = held_in([body])
+    found = scalar_properties(record, PLAIN, body, old)
+    found |= {
+        "virtualNetworkId": network,
+        "virtualNetworkAddressRangeId": text_at(body, "AR_ID"),
+        "heldIps": held,
+        "holdIps": held_like(old, held),
+        "custom": spelled_like(custom, (old or {}).get("custom")) or None,
+        "ipam": text_at(body, "IPAM_MAD") or None,
+    }
+    return found
+
+
+def _vector(inputs: Values) -> dict[str, str]:
+    attributes: list[Attribute] = scalar_attributes(VIRTUAL_NETWORK_ADDRESS_RANGE.record, PLAIN, inputs)
+    if inputs.get("ipam") is not None:
+        attributes.append(("IPAM_MAD", inputs["ipam"]))
+    attributes += [(key.upper(), str(value)) for key, value in (inputs.get("custom") or {}).items()]
+    return {name: value for name, value in attributes if isinstance(value, str)}
+
+
+def _is_mine(body: Body, inputs: Values) -> bool:
+    """Whether a range that appeared is the one asked for: another client may have added one at the same time."""
+    wanted = {"SIZE": inputs["size"], "IP": inputs.get("ip4"), "IP6": inputs.get("ip6")}
+    return all(value is None or text_at(body, key) in {str(value), ""} for key, value in wanted.items())
+
+
+def _numbers(id_: str) -> tuple[int, int]:
+    network, _, number = id_.partition(":")
+    if not (network.isdigit() and number.isdigit()):
+        raise InputError(
+            "id",
+            f"id is {id_!r}",
+            "it must be <network>:<range>",
+            "a range has a number only within its network",
+            "Import it as, for example, 12:0",
+        )
+    return int(network), int(number)
+
+
+async def _ranges(call: Call, network: int) -> list[Body]:
+    return ranges_in(await call.zone.oned.info("vn.info", network))

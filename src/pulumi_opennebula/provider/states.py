@@ -1,0 +1,196 @@
+"""What the state of a resource holds: the program's spelling where it means what the cloud has, the cloud's otherwise.
+
+Pure. It also decides which values are secrets in the state: what the program marked, wherever it turns up again, and
+what is a secret by its name on import, when there is no program.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pulumi_opennebula.definitions.model import ListOf, Property, Record, Resource
+from pulumi_opennebula.provider.diffs import paired, same
+from pulumi_opennebula.provider.values import UNKNOWN, Path, Secrets, Unknown, Values
+
+SECRET_NAME: Final = re.compile(r"(?i)(password|passwd|secret|private|credential|_key$|token$)")
+NOT_SECRET_NAME: Final = re.compile(r"(?i)(public|ssh_public_key|fingerprint)")
+OWNERSHIP: Final = frozenset({"permissions", "group", "user", "uid", "gid", "uname", "gname"})
+"""Not written into an imported resource's inputs: the user that runs Pulumi gives new objects the same."""
+
+
+def settled(resource: Resource, inputs: Values, seen: Values, same_json: Any = None) -> Values:
+    """The state: `seen` in the cloud, with the program's spelling of what means the same.
+
+    Args:
+        resource: The definition.
+        inputs: What the program gave, or the state before.
+        seen: What the cloud has.
+        same_json: Compares two JSON texts of a property by meaning, where the resource has a way of its own.
+    """
+    state: Values = {}
+    for item in resource.properties:
+        given, found = inputs.get(item.name), seen.get(item.name)
+        value = found
+        if item.local:
+            value = given
+        elif item.output or given is None:
+            value = found
+        elif _has_outputs(item):
+            value = _ordered_like(item, given, found)
+        elif found is None:
+            value = given if _says_nothing(given) else None
+        elif item.json and same_json is not None:
+            value = given if same_json(given, found) else found
+        elif same(item, item.type, found, given):
+            value = given
+        if value is not None:
+            state[item.name] = value
+    return state
+
+
+def planned(resource: Resource, inputs: Values, old: Values | None, later: tuple[str, ...]) -> Values:
+    """The state that a preview shows: inputs, and what the cloud will choose as unknown.
+
+    Args:
+        resource: The definition.
+        inputs: What the program gives.
+        old: The state before an update; None for a creation.
+        later: Outputs that an update may change.
+    """
+    state = {name: value for name, value in inputs.items() if not name.startswith("__")}
+    for item in resource.properties:
+        if item.local or (item.name in state and not _has_outputs(item)):
+            continue
+        if not (item.output or item.computed):
+            continue
+        if old is not None and item.name in old and item.name not in later and item.name not in state:
+            state[item.name] = old[item.name]
+        elif item.name not in state:
+            state[item.name] = UNKNOWN
+    return state
+
+
+def imported_inputs(resource: Resource, state: Values) -> Values:
+    """Inputs that a program would give for an object that exists."""
+    found: Values = {}
+    for item in resource.properties:
+        value = state.get(item.name)
+        if item.output or item.local or item.name in OWNERSHIP or value is None or _says_nothing(value):
+            continue
+        if (
+            item.name in {"defaultTags", "tagsAll"}
+            or value is False
+            or (item.default is not None and value == item.default)
+        ):
+            continue
+        found[item.name] = _without_outputs(item, value)
+    return found
+
+
+def refreshed_inputs(resource: Resource, inputs: Values, state: Values) -> Values:
+    """The inputs of the state after a refresh: as the program gave them, except where the cloud now differs."""
+    found: Values = {}
+    for name, value in inputs.items():
+        item = resource.record.get(name)
+        if item is None or item.local:
+            found[name] = value
+        elif state.get(name) is not None:
+            found[name] = value if same(item, item.type, state[name], value) else _without_outputs(item, state[name])
+        elif _says_nothing(value):
+            found[name] = value
+    return found
+
+
+def secret_paths(resource: Resource, state: Values, inputs: Values, marked: Secrets, *, imported: bool) -> Secrets:
+    """Which paths of a state are secrets.
+
+    Args:
+        resource: The definition.
+        state: The state.
+        inputs: The values in which the program's marks are.
+        marked: Paths in `inputs` that the program marked.
+        imported: Whether there is no program yet, so that names decide.
+    """
+    secrets: set[Path] = {path for path in marked if path[0] in state}
+    values = {text for path in marked for text in _texts(_at(inputs, path)) if text}
+    for path, text in _leaves(state):
+        by_name = imported and path[0] in {"context", "tags", "tagsAll"} and _secret_name(str(path[-1]))
+        if (isinstance(text, str) and text in values) or by_name:
+            secrets.add(path)
+    secrets.update(_defined_secrets(resource.record, state, ()))
+    return frozenset(secrets)
+
+
+def _secret_name(name: str) -> bool:
+    return bool(SECRET_NAME.search(name)) and not NOT_SECRET_NAME.search(name)
+
+
+def _defined_secrets(record: Record, values: Mapping[str, Any], path: Path) -> Iterator[Path]:
+    for item in record.properties:
+        value = values.get(item.name)
+        if value is None:
+            continue
+        if item.secret:
+            yield (*path, item.name)
+        if isinstance(item.type, Record) and isinstance(value, Mapping):
+            yield from _defined_secrets(item.type, value, (*path, item.name))
+
+
+def _has_outputs(item: Property) -> bool:
+    """Whether elements of a list carry outputs, so that the state keeps the cloud's elements in the program's order."""
+    return (
+        isinstance(item.type, ListOf)
+        and isinstance(item.type.item, Record)
+        and any(part.output for part in item.type.item.properties)
+    )
+
+
+def _ordered_like(item: Property, given: Any, found: Any) -> Any:
+    if not isinstance(item.type, ListOf) or not isinstance(found, list) or not isinstance(given, list):
+        return found
+    pairs, _, rest = paired(item, item.type, found, given)
+    by_new = {new: old for old, new in pairs}
+    return [found[by_new[index]] for index in sorted(by_new)] + [found[index] for index in rest]
+
+
+def _without_outputs(item: Property, value: Any) -> Any:
+    if isinstance(item.type, ListOf) and isinstance(item.type.item, Record) and isinstance(value, list):
+        hidden = {part.name for part in item.type.item.properties if part.output}
+        return [
+            {key: part for key, part in entry.items() if key not in hidden} if isinstance(entry, Mapping) else entry
+            for entry in value
+        ]
+    return value
+
+
+def _says_nothing(value: Any) -> bool:
+    return not isinstance(value, Unknown) and value in ("", [], {})
+
+
+def _at(values: Any, path: Path) -> Any:
+    found = values
+    for step in path:
+        try:
+            found = found[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    for _, leaf in _leaves(value):
+        if isinstance(leaf, str):
+            yield leaf
+
+
+def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves(item, (*path, index))
+    else:
+        yield path, value
