@@ -1,0 +1,1 @@
+"""Builds the appliance's bootable disk image from a declarative recipe. Starts no VM and talks to no cloud."""

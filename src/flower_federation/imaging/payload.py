@@ -1,0 +1,105 @@
+"""The Flower environment of the image: wheels for the guest's Python in one folder, and this appliance's own code.
+
+It runs none of them: the guest's Python is another one than this machine's.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from flower_federation.caches import Cache, digest
+from flower_federation.console import Step
+from flower_federation.imaging.recipe import Base, Variant
+from flower_federation.processes import Runner, require
+
+PREFIX = "opt/flower"
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
+
+
+def without(lock: str, names: tuple[str, ...]) -> str:
+    """A hashed lock less some distributions; the rest stays as it is, hashes included."""
+    entries = re.split(r"(?m)^(?=[A-Za-z0-9])", lock)
+    left_out = {_normal(name) for name in names}
+
+    def keep(entry: str) -> bool:
+        match = _REQUIREMENT.match(entry)
+        return match is None or _normal(match[1]) not in left_out
+
+    return "".join(entry for entry in entries if keep(entry))
+
+
+def build_payload(
+    base: Base, variant: Variant, *, lock: Path, uv: Path, cache: Cache, run: Runner, env: Mapping[str, str], step: Step
+) -> Path:
+    """A folder with `site-packages` and `bin`, from the cache or freshly installed.
+
+    Raises:
+        ToolError: uv failed, for instance because a wheel's hash is not the locked one.
+    """
+    requirements = without(lock.read_text(encoding="utf-8"), variant.leave_out)
+
+    def build(folder: Path) -> None:
+        wanted = folder / "requirements.txt"
+        wanted.write_text(requirements, encoding="utf-8")
+        packages = folder / "site-packages"
+        argv: list[str | Path] = [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",  # the lock is complete, and what the variant leaves out must stay out
+            "--require-hashes",
+            "--only-binary=:all:",
+            "--no-compile",
+            f"--python-version={base.python}",
+            "--python-platform=x86_64-manylinux_2_28",
+            f"--target={packages}",
+            f"--requirement={wanted}",
+        ]
+        finished = run(argv, env=env, timeout_s=600, progress=lambda seconds, _: step.note(f"{seconds:.0f} s"))
+        require(
+            finished,
+            what="uv, which installs the Flower environment of the image,",
+            reason="the appliance downloads nothing when it boots",
+            remedy="check that requirements/flower.lock is up to date (scripts/lock) and that the index answers",
+        )
+        (packages / "bin").rename(folder / "bin")
+        for program in (folder / "bin").iterdir():
+            _point_to_guest(program)
+
+    key = digest([requirements, base.python])
+    return cache.get("image-payload", key, build, usable=lambda folder: (folder / "bin" / "flower-superlink").is_file())
+
+
+def lay_out(payload: Path, root: Path, *, appliance: Path, python: str) -> None:
+    """Put the environment and the appliance's code into a root file system.
+
+    Args:
+        payload: From `build_payload`.
+        root: The guest's root folder.
+        appliance: Folder of the package flower_appliance.
+        python: The guest's Python version, such as 3.13.
+    """
+    prefix = root / PREFIX
+    packages = prefix / "lib" / f"python{python}" / "site-packages"
+    shutil.copytree(payload / "site-packages", packages, symlinks=True)
+    shutil.copytree(payload / "bin", prefix / "bin", symlinks=True)
+    shutil.copytree(appliance, packages / "flower_appliance", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("python", "python3"):
+        (prefix / "bin" / name).symlink_to("/usr/bin/python3")
+    (prefix / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n", encoding="utf-8")
+
+
+def _point_to_guest(program: Path) -> None:
+    """Console scripts carry the installing interpreter's path; the guest's environment has its own."""
+    content = program.read_bytes()
+    if content.startswith(b"#!"):
+        _, _, rest = content.partition(b"\n")
+        program.write_bytes(f"#!/{PREFIX}/bin/python\n".encode() + rest)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

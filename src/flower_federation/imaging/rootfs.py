@@ -1,0 +1,129 @@
+"""The root file system: base, environment, users, units, and nothing that should differ between two machines.
+
+It leaves out host keys, the machine id and every password: those are made on first boot, or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from flower_federation.imaging import payload as payload_module
+from flower_federation.imaging.disk import grub_config
+from flower_federation.imaging.recipe import Recipe
+from flower_federation.processes import Runner, require
+
+SERVICE_USER = "flower"
+SERVICE_ID = 900  # below 1000, so that log-in tools hide it; fixed, so that disks with identities outlive an image
+_EXTRA_FOLDERS = ("etc/flower", "etc/flower/certs", "var/lib/flower", "var/log/flower", "srv/flower/data")
+
+
+def make_root(
+    recipe: Recipe,
+    root: Path,
+    *,
+    base_tar: Path,
+    payload: Path,
+    appliance: Path,
+    overlay: Path,
+    run: Runner,
+    env: Mapping[str, str],
+) -> int:
+    """Fill an empty folder with the guest's root file system.
+
+    Args:
+        recipe: What the image is.
+        root: The folder.
+        base_tar: From `base.build_base`.
+        payload: From `payload.build_payload`.
+        appliance: Folder of the package flower_appliance.
+        overlay: Folder whose files are laid over the root.
+        run: Starts the tools.
+        env: Their environment.
+
+    Returns:
+        Mebibytes that the files occupy.
+
+    Raises:
+        ToolError: A tool failed.
+    """
+
+    def tool(*argv: str | Path, what: str) -> None:
+        require(
+            run(argv, env={**env, "PYTHONHASHSEED": "0"}, timeout_s=600),
+            what=what,
+            reason="a part of the image would be missing",
+            remedy="look at its message; remove the image-base folder of the cache if the base is damaged",
+        )
+
+    tool(
+        "tar", "--extract", "--numeric-owner", "--file", base_tar, "--directory", root, what="tar, unpacking the base,"
+    )
+    payload_module.lay_out(payload, root, appliance=appliance, python=recipe.base.python)
+    # Bytecode is checked by nothing at run time: the image's files do not change.
+    tool(
+        "chroot", root, f"/{payload_module.PREFIX}/bin/python", "-m", "compileall", "-q", "-j", "2",
+        "--invalidation-mode", "unchecked-hash", f"/{payload_module.PREFIX}/lib",
+        what="compileall, which precompiles the environment,",
+    )  # fmt: skip
+    _add_user(root)
+    for name in _EXTRA_FOLDERS:
+        (root / name).mkdir(parents=True, exist_ok=True)
+    shutil.copytree(overlay, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
+    _enable_units(root, overlay)
+    (root / "boot" / "grub").mkdir(parents=True, exist_ok=True)
+    (root / "boot" / "grub" / "grub.cfg").write_text(grub_config(root, recipe.disk), encoding="utf-8")
+    _strip(root, recipe.base.leave_out)
+    # An empty machine-id asks for a new one on first boot; the two marks spare a needless ldconfig then.
+    (root / "etc" / "machine-id").write_text("", encoding="utf-8")
+    for mark in ("etc/.updated", "var/.updated"):
+        (root / mark).touch()
+    return _normalise(root, recipe.disk.epoch_s)
+
+
+def _add_user(root: Path) -> None:
+    entries = {
+        "etc/passwd": f"{SERVICE_USER}:x:{SERVICE_ID}:{SERVICE_ID}:Flower services:/var/lib/flower:/usr/sbin/nologin\n",
+        "etc/group": f"{SERVICE_USER}:x:{SERVICE_ID}:\n",
+        # "!" is no password's hash: nobody logs in as this user.
+        "etc/shadow": f"{SERVICE_USER}:!:1::::::\n",
+        "etc/gshadow": f"{SERVICE_USER}:!::\n",
+    }
+    for name, line in entries.items():
+        path = root / name
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+
+def _enable_units(root: Path, overlay: Path) -> None:
+    """What `systemctl enable` would link, for each unit of the overlay that names a target."""
+    for unit in sorted((overlay / "etc/systemd/system").glob("*.service")):
+        for line in unit.read_text(encoding="utf-8").splitlines():
+            if line.startswith("WantedBy="):
+                wants = root / "etc/systemd/system" / f"{line.removeprefix('WantedBy=')}.wants"
+                wants.mkdir(parents=True, exist_ok=True)
+                (wants / unit.name).symlink_to(f"/etc/systemd/system/{unit.name}")
+
+
+def _strip(root: Path, patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        for path in root.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _normalise(root: Path, epoch_s: int) -> int:
+    """Set every time stamp to the epoch; the mebibytes that the files occupy, rounded up."""
+    total_bytes = 0
+    for folder, names, files in os.walk(root, topdown=False):
+        for name in (*files, *names):
+            path = Path(folder, name)
+            os.utime(path, (epoch_s, epoch_s), follow_symlinks=False)
+            status = path.lstat()
+            total_bytes += -(-status.st_size // 4096) * 4096
+    os.utime(root, (epoch_s, epoch_s))
+    return -(-total_bytes // (1024 * 1024))
