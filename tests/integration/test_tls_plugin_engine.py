@@ -224,10 +224,12 @@ def test_an_altered_request_is_refused_in_the_preview_and_changes_nothing(projec
     at = der.index(b"vm")
     project.ask(request=request_pem(der[:at] + b"xx" + der[at + 2 :]))
     done = project.run("preview", "-s", "test")
+    shown = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "CN=xx" in done.stdout + done.stderr
-    assert "make a new request where the private key lives" in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    assert "CN=xx" in shown
+    assert "make a new request where the private key lives" in shown
+    # Frames of the plugin: the language host may add some of its own where the engine cuts the program off.
+    assert "pulumi_resource_tls" not in shown
     assert project.pulumi("stack", "export", "-s", "test") == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -100,6 +101,12 @@ def declare(
 
     pulumi.runtime.test(program)()
     return Outcome(engine, values, frozenset(secret))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def event_loop_for_mocks() -> None:
+    """Pulumi's mocks ask for the thread's current loop, and pytest-asyncio leaves none behind after its tests."""
+    asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 @pytest.fixture(scope="module")
