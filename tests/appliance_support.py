@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from flower_appliance.pem import fingerprint
+from flower_appliance.processes import descendants, process_table, runs_program
 from flower_appliance.shellvars import render_assignments
 from flower_appliance.version import FLOWER_VERSION
 
@@ -307,18 +308,24 @@ class Vm:
         return f"test-{self.vm_id}-{self.folder.parent.name}"
 
     def pids(self, program: str = "") -> list[int]:
-        """Living processes that carry this VM's mark, those that run `program` only where it is given."""
-        return [pid for pid in marked_processes(self.mark) if program.encode() in _cmdline(pid)]
+        """Living processes of this VM, those that run `program` only where it is given."""
+        assert self.process is not None
+        # By descent: flower-superexec hides its environment, and with it the mark, from everyone but root.
+        below = descendants(self.process.pid, process_table())
+        return sorted(pid for pid in below if not program or runs_program(pid, program))
 
     def stop(self) -> None:
         """Ask it to stop; kill what is left, and say so."""
         if self.process is None:
             return
+        before = self.pids()
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(20)
         finally:
-            left = self.pids()
+            table = process_table()
+            left = {pid for pid in before if pid in table and table[pid].alive} | set(marked_processes(self.mark))
+            left.discard(self.process.pid)
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
             self.process.kill()
@@ -354,13 +361,6 @@ def marked_processes(mark: str) -> list[int]:
             if f"VM_ID={mark}".encode() in environment:
                 found.append(int(entry.name))
     return found
-
-
-def _cmdline(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def ask(

@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from flower_appliance.apply import Applied, apply, remember
+from flower_appliance.childwatch import ChildWatch
 from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.enrolment import Enrolment, ask_enrolment
 from flower_appliance.errors import ApplianceError, OneGateError
@@ -31,12 +33,23 @@ LOG = logging.getLogger(__name__)
 
 CHECK_SOON_S = 1.0
 """Between checks until the machine is ready."""
+CHECK_FAILING_S = 5.0
+"""Between checks that have failed many times in a row, and between looks at a CONTEXT that is refused."""
+FAILURES_TO_SLOW_DOWN = 60
+ASK_ENROLMENT_S = 2.0
+"""Between questions whether the node's key is enrolled; each leaves a line in the SuperLink's log."""
 CHECK_LATER_S = 15.0
 """Between checks of a machine that is ready."""
 STARTING_GRACE_S = 20.0
 """A service that has not answered for this long since its start is reported as failing (SuperLink: 2-5 s, measured)."""
 FAILURES_TO_WITHDRAW = 2
-CHILD_MISSES_TO_RESTART = 3
+
+
+_T = TypeVar("_T")
+
+
+class _StoppedError(Exception):
+    """Raised within `run` only, to leave it."""
 
 
 class Appliance:
@@ -72,11 +85,14 @@ class Appliance:
         self._started_at = clock()
         self._ready = False
         self._failures = 0
-        self._child_misses: dict[str, tuple[int, int]] = {}
+        self._refusal = ""
+        self._children = ChildWatch()
         self._liveness = Liveness()
 
     def ask_to_stop(self) -> None:
         """Stop everything in order; `run` returns when that is done."""
+        if self._onegate is not None:
+            self._onegate.stop_retrying()
         self._stopping.set()
         self._look.set()
 
@@ -89,9 +105,10 @@ class Appliance:
         """Boot, and stay until asked to stop."""
         self._supervisor.begin()
         self._publisher.set({"FL_STATE": "starting", "FL_READY": "NO", "FL_VERSION": FLOWER_VERSION})
-        await self._meet_onegate()
-        beating = asyncio.create_task(self._publisher.run())
+        beating: asyncio.Task[None] | None = None
         try:
+            await self._meet_onegate()
+            beating = asyncio.create_task(self._publisher.run())
             await self._configure()
             while not self._stopping.is_set():
                 await self._round()
@@ -102,13 +119,26 @@ class Appliance:
                 if self._reconfigure:
                     self._reconfigure = False
                     await self._configure()
+        except _StoppedError:
+            LOG.info("stopping")
         finally:
-            beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beating
+            if beating is not None:
+                beating.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await beating
             await self._supervisor.stop()
             self._publisher.set({"FL_STATE": "offline", "FL_READY": "NO"})
             await self._publisher.flush()
+
+    async def _unless_stopped(self, work: Callable[[], _T]) -> _T:
+        """Run something slow in a thread, but do not wait for it once asked to stop."""
+        working = asyncio.ensure_future(asyncio.to_thread(work))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not working.done():
+            raise _StoppedError
+        return working.result()
 
     async def _meet_onegate(self) -> None:
         """Learn the VM's name, and take back what an earlier boot claimed."""
@@ -117,7 +147,7 @@ class Appliance:
             return
         vm: OwnVm | None = None
         try:
-            vm = await asyncio.to_thread(self._onegate.own_vm)
+            vm = await self._unless_stopped(self._onegate.own_vm)
         except OneGateError as error:
             LOG.warning("%s", error)
             return
@@ -136,9 +166,12 @@ class Appliance:
             wanted = plan(context, machine)
             applied = await asyncio.to_thread(apply, wanted, machine)
         except (ApplianceError, OSError) as error:
-            LOG.error("%s", error)
-            self._publisher.set({"FL_ERROR": encoded(str(error)), "FL_READY": "NO"})
+            if self._refusal != str(error):
+                LOG.error("%s", error)
+            self._refusal = str(error)
+            self._publisher.set({"FL_ERROR": encoded(self._refusal), "FL_READY": "NO"})
             return
+        self._refusal = ""
         LOG.info("plan for a %s: wrote %s", wanted.role, ", ".join(applied.written) or "nothing")
         self._plan, self._applied = wanted, applied
         self._supervisor.set_log_level(context.log_level)
@@ -167,10 +200,11 @@ class Appliance:
     async def _round(self) -> None:
         """One look at everything that must hold."""
         if self._plan is None:
-            if self._onegate is not None and not self._vm_name:
-                await self._configure()
+            # The clock, the disk, OneGate or the CONTEXT itself may have been put right meanwhile.
+            await self._configure()
             return
-        verdicts = await asyncio.to_thread(run_checks, self._plan.checks, has_child=self._supervisor.has_child)
+        checks = self._plan.checks
+        verdicts = await self._unless_stopped(lambda: run_checks(checks, has_child=self._supervisor.has_child))
         problems = [verdict for verdict in verdicts if verdict.problem is not None]
         if problems:
             self._failed(problems)
@@ -186,16 +220,25 @@ class Appliance:
         if not self._ready:
             LOG.info("every check passed")
         self._ready = True
-        self._publisher.set({"READY": "YES", "FL_READY": "YES", "FL_ERROR": ""})
+        self._publisher.set(
+            {
+                "READY": "YES",
+                "FL_READY": "NO" if self._refusal else "YES",
+                "FL_ERROR": encoded(self._refusal) if self._refusal else "",
+            }
+        )
 
     async def _admit(self, plan: Plan) -> None:
         """Run services that wait for checks and enrolment; stop them while the SuperLink knows no such key."""
         running = any(self._supervisor.status(unit.name).starts for unit in plan.units)
         if plan.enrolment is not None and not self._liveness.connected:
-            answer = await asyncio.to_thread(ask_enrolment, plan.enrolment, now=self._now())
+            question = plan.enrolment
+            answer = await self._unless_stopped(lambda: ask_enrolment(question, now=self._now()))
             if answer is Enrolment.UNKNOWN_KEY and not self._liveness.connected:
                 if running or not self._liveness.refused:
-                    LOG.info("the SuperLink does not know this node's key yet; asking again every %.0f s", CHECK_SOON_S)
+                    LOG.info(
+                        "the SuperLink does not know this node's key yet; asking again every %.0f s", ASK_ENROLMENT_S
+                    )
                 self._liveness = self._liveness.turned_away()
                 await self._supervisor.reconcile((), changed=())
                 return
@@ -206,7 +249,6 @@ class Appliance:
         self._failures += 1
         text = "\n".join(str(verdict.problem) for verdict in problems)
         if self._ready and self._failures < FAILURES_TO_WITHDRAW:
-            self._look_again_soon()
             return
         waits = self._plan is not None and self._plan.units_wait_for_checks
         if not self._ready and not waits and self._clock() - self._started_at < STARTING_GRACE_S:
@@ -216,30 +258,23 @@ class Appliance:
         self._publisher.set({"FL_READY": "NO", "FL_ERROR": encoded(text)})
 
     def _pause_s(self) -> float:
-        admitted = self._plan is None or self._plan.enrolment is None or self._liveness.connected
-        return CHECK_LATER_S if self._ready and admitted else CHECK_SOON_S
-
-    def _look_again_soon(self) -> None:
-        asyncio.get_running_loop().call_later(CHECK_SOON_S, self._look.set)
+        if self._plan is None or self._failures > FAILURES_TO_SLOW_DOWN:
+            return CHECK_FAILING_S
+        if not self._ready or self._failures or self._children.worried:
+            return CHECK_SOON_S
+        admitted = self._plan.enrolment is None or self._liveness.connected
+        return CHECK_LATER_S if admitted else ASK_ENROLMENT_S
 
     async def _heal_children(self) -> None:
         """Restart a unit whose child is gone for good while the unit itself lives on."""
         for unit in self._plan.units if self._plan is not None and self._ready else ():
-            pid = self._supervisor.status(unit.name).pid
-            if not unit.child or pid is None:
+            if not unit.child:
                 continue
-            if await asyncio.to_thread(self._supervisor.has_child, unit.name, unit.child):
-                self._child_misses.pop(unit.name, None)
-                continue
-            seen_pid, misses = self._child_misses.get(unit.name, (pid, 0))
-            misses = misses + 1 if seen_pid == pid else 1
-            self._child_misses[unit.name] = (pid, misses)
-            if misses >= CHILD_MISSES_TO_RESTART:
+            status = self._supervisor.status(unit.name)
+            has_child = await asyncio.to_thread(self._supervisor.has_child, unit.name, unit.child)
+            if self._children.look(unit.name, pid=status.pid, running_s=status.running_s, has_child=has_child):
                 LOG.warning("%s has lost its %s and is restarted", unit.name, unit.child)
-                self._child_misses.pop(unit.name)
                 await self._supervisor.restart(unit.name)
-            else:
-                self._look_again_soon()
 
     def _publish_state(self) -> None:
         if not self._ready or self._plan is None:

@@ -68,6 +68,11 @@ class OneGate:
         self._session.verify = str(access.ca_file) if access.ca_file else True
         self._session.headers.update({"X-ONEGATE-TOKEN": access.token, "X-ONEGATE-VMID": access.vm_id})
 
+    def stop_retrying(self) -> None:
+        """From now on each call is tried once and waits briefly: the machine is being stopped."""
+        self._tries = 1
+        self._timeout_s = min(self._timeout_s, 2.0)
+
     def own_vm(self) -> OwnVm:
         """This VM's name and attributes.
 
@@ -100,9 +105,11 @@ class OneGate:
 
     def _ask(self, method: str, path: str, *, body: str | None = None) -> requests.Response:
         failure = ""
-        for attempt in range(self._tries):
+        attempt = 0
+        while attempt == 0 or attempt < self._tries:
             if attempt:
                 self._sleep(0.5 * 2.0 ** (attempt - 1))
+            attempt += 1
             try:
                 answer = self._session.request(
                     method, self._access.endpoint.rstrip("/") + path, data=body, timeout=self._timeout_s
@@ -120,7 +127,7 @@ class OneGate:
                     f"CONTEXT disk has another VM's token; set TOKEN=YES in the VM template and restart the VM."
                 )
         raise OneGateError(
-            f"{method} {path} of OneGate at {self._access.endpoint} failed {self._tries} times: {failure}. The VM must "
+            f"{method} {path} of OneGate at {self._access.endpoint} failed {attempt} times: {failure}. The VM must "
             f"reach it to say that it is ready. In the CONTEXT, check ONEGATE_ENDPOINT, and FL_ONEGATE_CA for TLS."
         )
 

@@ -47,6 +47,8 @@ class UnitStatus:
     """How often it was started since the supervisor began."""
     last_exit: int | None
     """Exit status; negative for a signal."""
+    running_s: float
+    """How long its process has been running; 0 without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,7 @@ class _Running:
     task: asyncio.Task[None] | None = None
     pid: int | None = None
     starts: int = 0
+    began: float = 0.0
     last_exit: int | None = None
     stopping: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -135,17 +138,13 @@ class Supervisor:
         await asyncio.gather(*(self._stop(name) for name in list(self._running)))
         await self._end_leftovers()
 
-    def hurry(self, name: str) -> None:
-        """Start a unit that pauses before its restart now."""
-        if name in self._running:
-            self._running[name].wake.set()
-
     def status(self, name: str) -> UnitStatus:
         """What is known of a unit; an unknown one was never started."""
         running = self._running.get(name)
         if running is None:
-            return UnitStatus(pid=None, starts=0, last_exit=None)
-        return UnitStatus(pid=running.pid, starts=running.starts, last_exit=running.last_exit)
+            return UnitStatus(pid=None, starts=0, last_exit=None, running_s=0.0)
+        running_s = self._clock() - running.began if running.pid is not None else 0.0
+        return UnitStatus(pid=running.pid, starts=running.starts, last_exit=running.last_exit, running_s=running_s)
 
     def has_child(self, name: str, program: str) -> bool:
         """Whether a unit has a living descendant that runs `program`."""
@@ -158,13 +157,13 @@ class Supervisor:
 
     async def _keep(self, running: _Running) -> None:
         short_runs = 0
-        while True:
-            began = self._clock()
+        while not running.stopping:
+            running.began = self._clock()
             running.wake.clear()
             await self._run_once(running)
             if running.stopping:
                 return
-            short_runs = 0 if self._clock() - began >= STABLE_AFTER_S else short_runs + 1
+            short_runs = 0 if self._clock() - running.began >= STABLE_AFTER_S else short_runs + 1
             pause_s = restart_pause_s(running.unit, max(short_runs, 1))
             LOG.warning(
                 "%s ended with status %s; start number %d follows in %.0f s",
@@ -175,8 +174,6 @@ class Supervisor:
             )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(running.wake.wait(), pause_s)
-            if running.stopping:
-                return
 
     async def _run_once(self, running: _Running) -> None:
         unit = running.unit

@@ -101,7 +101,8 @@ def render_systemd(unit: Unit) -> str:
         "",
         "[Service]",
         "Type=exec",
-        f"ExecStart={' '.join(_systemd_word(word) for word in unit.argv)}",
+        # Only a command line expands variables; elsewhere a doubled dollar sign would stay doubled.
+        f"ExecStart={' '.join(_systemd_word(word).replace('$', '$$') for word in unit.argv)}",
         f"EnvironmentFile={unit.environment_file}",
         *(f"Environment={_systemd_word(f'{name}={value}')}" for name, value in sorted(unit.environment.items())),
         f"WorkingDirectory={unit.working_folder}",
@@ -136,6 +137,6 @@ def read_environment(text: str) -> dict[str, str]:
 
 
 def _systemd_word(word: str) -> str:
-    """A word for ExecStart and the like: quoted, `%` and `$` doubled so that systemd expands nothing."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """A word for ExecStart and the like: quoted, and `%` doubled so that systemd expands nothing."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return escaped if escaped and not set(word) & set(" \t'\"\\;") else f'"{escaped}"'

@@ -43,6 +43,11 @@ async def main(folder, mark, units):
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(supervisor.reconcile(units, changed=["b.service"])))
+    async def restart_and_stop():
+        await supervisor.restart("b.service")
+        await supervisor.stop()
+        stop.set()
+    loop.add_signal_handler(signal.SIGUSR1, lambda: loop.create_task(restart_and_stop()))
     supervisor.begin()
     await supervisor.reconcile(units, changed=[])
     await stop.wait()
@@ -180,6 +185,16 @@ def test_only_changed_units_are_restarted(supervise: Starter) -> None:
     run.wait_for("start", 2, unit="b.service")
 
     assert len(run.of("start", "a.service")) == 1
+
+
+def test_a_unit_that_is_stopped_while_it_is_restarted_does_not_come_back(supervise: Starter) -> None:
+    run = supervise(a="exec sleep 1000", b="exec sleep 1000")
+    run.wait_for("start", unit="b.service")
+    run.process.send_signal(signal.SIGUSR1)
+    run.process.wait(10)
+
+    assert run.process.returncode == 0
+    assert marked_processes(run.mark) == []
 
 
 def test_output_goes_to_the_units_log_without_secrets(supervise: Starter) -> None:

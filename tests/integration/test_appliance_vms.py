@@ -266,6 +266,16 @@ def test_no_secret_is_in_any_log_attribute_or_command_line(lab: Lab) -> None:
         assert lab.superlink_values["FL_SERVER_KEY"] not in text
 
 
+def test_a_superlink_that_lost_its_superexec_is_restarted_because_it_would_accept_runs_and_do_nothing(lab: Lab) -> None:
+    (before,) = lab.superlink.pids("flower-superexec")
+    os.kill(before, signal.SIGKILL)
+    lab.superlink.wait_for(FL_READY="NO", FL_STATE="offline")
+
+    assert "flower-superexec" in lab.onegate.error_of(lab.superlink.vm_id)
+    lab.superlink.wait_for(FL_READY="YES", FL_STATE="online")
+    assert lab.superlink.pids("flower-superexec") not in ([], [before])
+
+
 def test_a_stranger_authority_cannot_read_the_server_as_its_own(lab: Lab) -> None:
     stranger: Authority = make_authority(start=datetime.now(UTC) - timedelta(hours=1))
     with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):

@@ -16,7 +16,7 @@ from flower_appliance.gateway import gateway_config
 from flower_appliance.machine import Machine
 from flower_appliance.partition import node_identity
 from flower_appliance.plan import Plan, describe, plan, systemd_files
-from flower_appliance.unit import read_environment, render_systemd
+from flower_appliance.unit import Unit, read_environment, render_systemd
 from tests.appliance_support import NOW, make_authority, superlink_values, supernode_values
 
 CA = make_authority()
@@ -242,6 +242,21 @@ def test_units_for_systemd_restart_always_and_are_confined() -> None:
     assert "ReadOnlyPaths=-/srv/data" in text
     assert "EnvironmentFile=/etc/flower/flower.env" in text
     assert "\"partition-id=1002 num-partitions=3 data-path='/srv/data'" in text
+
+
+def test_systemd_expands_nothing_in_a_unit() -> None:
+    unit = Unit(
+        name="x.service",
+        description="x",
+        argv=("/bin/x", "50% of $HOME", 'a "b" \\c'),
+        environment={"A": "50% $B"},
+        environment_file="/e",
+        working_folder="/",
+    )
+    text = render_systemd(unit)
+
+    assert r'ExecStart=/bin/x "50%% of $$HOME" "a \"b\" \\\\c"' in text
+    assert 'Environment="A=50%% $B"' in text
 
 
 def test_a_unit_differs_where_a_file_that_it_reads_differs() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flower_appliance.childwatch import ChildWatch
 from flower_appliance.enrolment import Enrolment, activation_request, read_answer
 from flower_appliance.errors import OneGateError, OneGateRefusedError
 from flower_appliance.liveness import Liveness
@@ -81,6 +82,37 @@ def test_an_activation_request_is_protobuf_with_the_key_and_no_interval() -> Non
     assert activation_request(b"k" * 215)[:3] == b"\x0a\xd7\x01"
 
 
+def test_a_service_whose_child_died_is_restarted_after_a_few_looks() -> None:
+    watch = ChildWatch()
+
+    assert not watch.look("a", pid=5, running_s=9.0, has_child=True)
+    assert [watch.look("a", pid=5, running_s=10.0, has_child=False) for _ in range(3)] == [False, False, True]
+    assert not watch.worried
+
+
+def test_a_service_that_is_still_starting_is_left_alone() -> None:
+    watch = ChildWatch()
+
+    assert not any(watch.look("a", pid=5, running_s=float(second), has_child=False) for second in range(60))
+    assert not watch.worried
+
+
+def test_a_service_that_never_gets_its_child_is_restarted_in_the_end() -> None:
+    watch = ChildWatch()
+
+    assert [watch.look("a", pid=5, running_s=61.0, has_child=False) for _ in range(3)] == [False, False, True]
+
+
+def test_a_new_process_is_not_blamed_for_the_child_of_the_one_before() -> None:
+    watch = ChildWatch()
+    watch.look("a", pid=5, running_s=9.0, has_child=True)
+    watch.look("a", pid=5, running_s=10.0, has_child=False)
+    watch.look("a", pid=5, running_s=11.0, has_child=False)
+
+    assert not watch.look("a", pid=6, running_s=0.5, has_child=False)
+    assert not watch.look("a", pid=None, running_s=0.0, has_child=False)
+
+
 UNIT = Unit(name="x.service", description="x", argv=("x",), environment_file="/e", working_folder="/")
 
 
@@ -117,6 +149,16 @@ def test_a_onegate_that_stays_down_is_given_up_with_a_remedy() -> None:
         with pytest.raises(OneGateError, match=r"failed 4 times: 500.*ONEGATE_ENDPOINT"):
             OneGate(access(fake), sleep=lambda _: None).publish({"READY": "YES"})
         assert len(fake.requests) == 4
+
+
+def test_a_machine_that_is_being_stopped_asks_once() -> None:
+    with FakeOneGate() as fake:
+        fake.failures = [500] * 10
+        onegate = OneGate(access(fake), sleep=lambda _: None)
+        onegate.stop_retrying()
+        with pytest.raises(OneGateError, match="failed 1 times"):
+            onegate.publish({"READY": "NO"})
+        assert len(fake.requests) == 1
 
 
 def test_a_refused_token_is_not_tried_again_and_not_shown() -> None:
