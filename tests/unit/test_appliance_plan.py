@@ -255,7 +255,7 @@ def test_systemd_expands_nothing_in_a_unit() -> None:
     )
     text = render_systemd(unit)
 
-    assert r'ExecStart=/bin/x "50%% of $$HOME" "a \"b\" \\\\c"' in text
+    assert r'ExecStart=/bin/x "50%% of $$HOME" "a \"b\" \\c"' in text
     assert 'Environment="A=50%% $B"' in text
 
 
