@@ -1,0 +1,142 @@
+"""A zone as a background process: started, found, stopped. One process a state folder, held by a file lock.
+
+`zone.pid` has the process's id; the lock on `zone.lock`, not the file's existence, says that the process lives.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zonebox.errors import ConfigError
+from zonebox.settings import Settings
+
+_PAUSE_S = 0.05
+
+
+@contextmanager
+def ownership(state: Path) -> Iterator[None]:
+    """Hold a state folder for this process. Raises ConfigError where another process has it."""
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "zone.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                str(state),
+                "one zone process may use a state folder at a time",
+                "another one holds it, and two would overwrite each other's objects",
+                "Stop it with `zonebox down --state FOLDER`, or choose another --state.",
+            ) from error
+        pid = state / "zone.pid"
+        pid.write_text(f"{os.getpid()}\n")
+        try:
+            yield
+        finally:
+            pid.unlink(missing_ok=True)
+
+
+def running_pid(state: Path) -> int | None:
+    """Id of the process that holds a state folder, or None."""
+    lock, pid = state / "zone.lock", state / "zone.pid"
+    if not lock.exists():
+        return None
+    with lock.open("r+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return int(pid.read_text()) if pid.exists() else None
+    return None
+
+
+def status(state: Path) -> dict[str, object]:
+    """Whether a zone runs, and where it answers."""
+    pid = running_pid(state)
+    facts: dict[str, object] = {"running": pid is not None, "pid": pid, "state": str(state)}
+    ends = state / "endpoints.json"
+    if pid is not None and ends.exists():
+        facts.update(json.loads(ends.read_text()))
+    return facts
+
+
+def up(settings: Settings, timeout_s: float, *, verbose: bool = False) -> dict[str, object]:
+    """Start a zone in the background where none runs, and wait until it answers.
+
+    Args:
+        settings: the zone.
+        timeout_s: how long to wait.
+        verbose: log every step to STATE/zone.log.
+
+    Raises:
+        ConfigError: it ended at once, or did not answer in time; the message has the log's last lines.
+    """
+    state = settings.state
+    if running_pid(state) is None:
+        state.mkdir(parents=True, exist_ok=True)
+        (state / "endpoints.json").unlink(missing_ok=True)
+        process = _spawn(settings, verbose=verbose)
+        deadline = time.monotonic() + timeout_s
+        while not (state / "endpoints.json").exists():
+            if process.poll() is not None:
+                raise _failed(state, f"the zone's process ended with status {process.returncode}")
+            if time.monotonic() > deadline:
+                process.terminate()
+                raise _failed(state, f"the zone did not answer within {timeout_s:g} s")
+            time.sleep(_PAUSE_S)
+    return status(state)
+
+
+def _spawn(settings: Settings, *, verbose: bool) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "zonebox", "serve", "--name", settings.name, "--state", str(settings.state)]
+    command += ["--address", settings.address, "--driver", settings.driver]
+    for guest, host in settings.shares.items():
+        command += ["--share", f"{guest}={host}"]
+    if settings.onegate_host:
+        command += ["--onegate-host", settings.onegate_host]
+    command += ["--plain-http"] if settings.plain_http else []
+    command += ["--verbose"] if verbose else []
+    with (settings.state / "zone.log").open("ab") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def _failed(state: Path, reason: str) -> ConfigError:
+    log = state / "zone.log"
+    lines = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
+    return ConfigError(
+        f"zone in {state}",
+        "it must answer after its start",
+        reason,
+        "Its log says: " + " / ".join(lines or ["nothing"]),
+    )
+
+
+def down(state: Path, timeout_s: float, *, keep_vms: bool) -> bool:
+    """Stop the zone of a state folder; False where none ran.
+
+    Raises:
+        ConfigError: it did not end in time.
+    """
+    pid = running_pid(state)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGHUP if keep_vms else signal.SIGTERM)
+    deadline = time.monotonic() + timeout_s
+    while running_pid(state) is not None:
+        if time.monotonic() > deadline:
+            raise ConfigError(
+                f"zone in {state}",
+                "it must end when it is told to",
+                f"process {pid} still runs after {timeout_s:g} s",
+                f"Wait longer (--timeout), or end it with `kill -9 {pid}`: nothing that was stored is lost.",
+            )
+        time.sleep(_PAUSE_S)
+    (state / "endpoints.json").unlink(missing_ok=True)
+    return True

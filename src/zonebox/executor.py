@@ -1,0 +1,192 @@
+"""Does what the model leaves for later: copies files, starts and stops guests through the driver. It decides no state:
+it asks lifecycle.py before and tells it after, each in a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from pathlib import Path
+
+from zonebox import files
+from zonebox.drivers.base import Driver, DriverError, GuestSpec, GuestState
+from zonebox.model import context
+from zonebox.model.states import Vm, state_name
+from zonebox.model.zone_model import Model
+from zonebox.trees import Tree, flag, text, vectors
+from zonebox.work import Work
+
+_log = logging.getLogger("zonebox.executor")
+_FIRST_ERROR_LINE = 500
+# What a VM found in one of these states after a restart was about to become: "action:state:keeps host".
+_INTERRUPTED = {
+    "SHUTDOWN": f"vm_stop-hard|{int(Vm.DONE)}:0",
+    "CLEANUP_DELETE": f"vm_stop-hard|{int(Vm.DONE)}:0",
+    "SHUTDOWN_POWEROFF": f"vm_stop-hard|{int(Vm.POWEROFF)}:1",
+    "SAVE_SUSPEND": f"vm_stop-hard|{int(Vm.SUSPENDED)}:1",
+    "SAVE_STOP": f"vm_stop-hard|{int(Vm.STOPPED)}:0",
+    "SHUTDOWN_UNDEPLOY": f"vm_stop-hard|{int(Vm.UNDEPLOYED)}:0",
+}
+
+
+class Executor:
+    """Runs work items.
+
+    Args:
+        model: the zone's objects.
+        driver: what runs VMs.
+        work: the queue.
+        state: the zone's folder.
+    """
+
+    def __init__(self, model: Model, driver: Driver, work: Work, state: Path) -> None:
+        self.model = model
+        self.driver = driver
+        self.work = work
+        self.state = state
+        model.file_removed = lambda path: files.remove(path, state)
+        model.vm_forgotten = self._remove_folder
+
+    async def handle(self, kind: str, object_id: int) -> None:
+        """Run one item."""
+        name, _, rest = kind.partition("|")
+        if name == "schedule":
+            with self.model.store.transaction():
+                self.model.lifecycle.place_waiting()
+        elif name == "vnet_ready":
+            with self.model.store.transaction():
+                self.model.vnets.ready(object_id)
+        elif name == "vnet_gone":
+            with self.model.store.transaction():
+                self.model.vnets.gone(object_id)
+        elif name == "image_ready":
+            await self._register(object_id)
+        elif name == "vm_boot":
+            await self._boot(object_id)
+        elif name in {"vm_stop", "vm_stop-hard"}:
+            state, keeps_host = rest.split(":")
+            await self._stop(object_id, hard=name == "vm_stop-hard", ends=Vm(int(state)), keeps_host=keeps_host == "1")
+        elif name in {"vm_reboot", "vm_reboot-hard"}:
+            await self._reboot(object_id, hard=name == "vm_reboot-hard")
+        elif name == "vm_exited":
+            with self.model.store.transaction():
+                self.model.lifecycle.exited(object_id)
+        else:
+            raise ValueError(f"unknown work item {kind}")
+
+    # -- images ----------------------------------------------------------------------------------------------------
+
+    async def _register(self, id_: int) -> None:
+        image = self.model.store.get("image", id_)
+        if image is None:
+            return
+        goal = files.target(self.state, int(image["DATASTORE_ID"]), id_)
+        error = ""
+        try:
+            await asyncio.to_thread(files.bring_in, image["PATH"], int(image["SIZE"]), goal)
+        except files.FileError as problem:
+            error = str(problem)
+        with self.model.store.transaction():
+            self.model.images.registered(id_, str(goal), error)
+        if self.model.store.view("image", id_) is None:
+            goal.unlink(missing_ok=True)
+
+    # -- VMs -------------------------------------------------------------------------------------------------------
+
+    def spec(self, vm: Tree) -> GuestSpec:
+        """What the driver needs to know of a VM."""
+        tree, id_ = vm["TEMPLATE"], int(vm["ID"])
+        made = next(iter(vectors(tree, "CONTEXT")), {})
+        has_token = flag(made, "TOKEN")
+        nic = next((item for item in vectors(tree, "NIC") if text(item, "IP")), {})
+        images = [Path(text(disk, "SOURCE")) for disk in vectors(tree, "DISK") if text(disk, "IMAGE_ID")]
+        return GuestSpec(
+            vm_id=id_,
+            zone=self.model.settings.name,
+            uuid=text(tree["OS"], "UUID"),
+            name=vm["NAME"],
+            folder=self.folder(id_),
+            context={key: str(value) for key, value in made.items()},
+            token=context.token(self.model.users.token_password(int(vm["UID"])), id_, vm["STIME"])
+            if has_token
+            else None,
+            address=text(nic, "IP") or None,
+            images=tuple(images),
+            shares=self.model.settings.shares,
+        )
+
+    def folder(self, vm_id: int) -> Path:
+        """A VM's own folder."""
+        return self.state / "vms" / str(vm_id)
+
+    def _remove_folder(self, vm_id: int) -> None:
+        shutil.rmtree(self.folder(vm_id), ignore_errors=True)
+
+    def guest_exited(self, vm_id: int) -> None:
+        """The driver's callback for a guest that ended by itself."""
+        self.work.add("vm_exited", vm_id, 0.0)
+
+    async def _boot(self, id_: int) -> None:
+        with self.model.store.transaction():
+            vm = self.model.lifecycle.booting(id_)
+        if vm is None:
+            return
+        try:
+            await self.driver.start(self.spec(vm), self.guest_exited)
+        except DriverError as error:
+            with self.model.store.transaction():
+                self.model.lifecycle.boot_failed(id_, str(error)[:_FIRST_ERROR_LINE])
+            return
+        with self.model.store.transaction():
+            self.model.lifecycle.booted(id_)
+
+    async def _stop(self, id_: int, *, hard: bool, ends: Vm, keeps_host: bool) -> None:
+        vm = self.model.vms.peek(id_)
+        if vm["STATE"] != str(int(Vm.ACTIVE)):
+            return
+        await self.driver.stop(id_, hard=hard)
+        with self.model.store.transaction():
+            self.model.lifecycle.stopped(id_, ends, keeps_host=keeps_host)
+
+    async def _reboot(self, id_: int, *, hard: bool) -> None:
+        if state_name(self.model.vms.peek(id_)) != "RUNNING":
+            return
+        await self.driver.stop(id_, hard=hard)
+        try:
+            await self.driver.start(self.spec(self.model.vms.peek(id_)), self.guest_exited)
+        except DriverError as error:
+            _log.warning("VM %s did not come back from its reboot: %s", id_, error)
+            self.guest_exited(id_)
+
+    # -- after a restart -------------------------------------------------------------------------------------------
+
+    async def resume(self) -> None:
+        """Take up what the last process left: half-made images and networks, VMs in between, guests that run."""
+        for image in self.model.images.everything():
+            if image["STATE"] in {"4", "9", "10"}:
+                self.work.add("image_ready", int(image["ID"]), 0.0)
+        for network in self.model.vnets.everything():
+            if network["STATE"] in {"2", "3"}:
+                kind = "vnet_ready" if network["STATE"] == "2" else "vnet_gone"
+                self.work.add(kind, int(network["ID"]), 0.0)
+        active = [vm for vm in self.model.vms.everything() if vm["STATE"] == str(int(Vm.ACTIVE))]
+        await asyncio.gather(*(self._resume_vm(vm) for vm in active))
+        self.model.wake_scheduler()
+
+    async def _resume_vm(self, vm: Tree) -> None:
+        id_, name = int(vm["ID"]), state_name(vm)
+        if name in _INTERRUPTED:
+            await self.driver.reattach(self.spec(vm), self.guest_exited)
+            self.work.add(_INTERRUPTED[name], id_, 0.0)
+        elif name in {"PROLOG", "BOOT", "BOOT_POWEROFF"}:
+            self.work.add("vm_boot", id_, 0.0)
+        elif name in {"RUNNING", "UNKNOWN"}:
+            found = await self.driver.reattach(self.spec(vm), self.guest_exited)
+            with self.model.store.transaction():
+                if found == GuestState.STOPPED:
+                    self.model.lifecycle.exited(id_)
+                elif found == GuestState.LOST:
+                    self.model.lifecycle.lost(id_)
+                elif name == "UNKNOWN":
+                    self.model.lifecycle.found(id_)

@@ -1,0 +1,91 @@
+"""SCHED_REQUIREMENTS: a small language of comparisons over a host's attributes. It evaluates; it ranks nothing.
+
+Grammar: comparisons `NAME = value`, `!=`, `<`, `>`, `=~` joined by `&` and `|`, `!` and parentheses; values may
+be quoted and may hold `*` and `?` as wild cards, as in OpenNebula's scheduling guide.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping
+
+from zonebox.errors import Refused
+
+_TOKEN = re.compile(r'\s*(?:(?P<mark>[()&|!](?!=)|!=|=~|=|<|>|@>)|"(?P<quoted>[^"]*)"|(?P<word>[^\s()&|!=<>"]+))')
+
+
+def met(expression: str, attributes: Mapping[str, str]) -> bool:
+    """Whether a host with these attributes meets an expression; an empty one is met.
+
+    Raises:
+        Refused: the expression cannot be read.
+    """
+    if not expression.strip():
+        return True
+    reader = _Reader(expression, attributes)
+    result = reader.either()
+    if reader.tokens:
+        raise Refused(f"Error parsing requirements: unexpected {reader.tokens[0]} in {expression}")
+    return result
+
+
+class _Reader:
+    def __init__(self, expression: str, attributes: Mapping[str, str]) -> None:
+        self.attributes = attributes
+        self.expression = expression
+        self.tokens: list[str] = []
+        at = 0
+        while at < len(expression.rstrip()):
+            found = _TOKEN.match(expression, at)
+            if found is None:
+                raise Refused(f"Error parsing requirements: {expression}")
+            self.tokens.append(found.group(found.lastgroup or 0))
+            at = found.end()
+
+    def either(self) -> bool:
+        result = self.both()
+        while self.tokens and self.tokens[0] == "|":
+            self.tokens.pop(0)
+            other = self.both()
+            result = result or other
+        return result
+
+    def both(self) -> bool:
+        result = self.term()
+        while self.tokens and self.tokens[0] == "&":
+            self.tokens.pop(0)
+            other = self.term()
+            result = result and other
+        return result
+
+    def term(self) -> bool:
+        first = self._next()
+        if first == "!":
+            return not self.term()
+        if first == "(":
+            result = self.either()
+            if self._next() != ")":
+                raise Refused(f"Error parsing requirements: a parenthesis is not closed in {self.expression}")
+            return result
+        operator, value = self._next(), self._next()
+        return self._compare(self.attributes.get(first.upper(), ""), operator, value)
+
+    def _next(self) -> str:
+        if not self.tokens:
+            raise Refused(f"Error parsing requirements: {self.expression} ends too early")
+        return self.tokens.pop(0)
+
+    @staticmethod
+    def _compare(actual: str, operator: str, value: str) -> bool:
+        if operator in {"<", ">"}:
+            try:
+                return float(actual) < float(value) if operator == "<" else float(actual) > float(value)
+            except ValueError:
+                return False
+        equal = fnmatch.fnmatchcase(actual, value)
+        if operator == "=~":
+            return re.search(value, actual) is not None
+        if operator == "@>":
+            return value in actual.split(",")
+        return not equal if operator == "!=" else equal

@@ -1,0 +1,308 @@
+"""VMs: making one from a template, what clients see of it, its user template. Its life is lifecycle.py's, its disks and
+NICs at run time devices.py's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zonebox import template, trees
+from zonebox.errors import Refused
+from zonebox.model import context, disks, nics, permissions, quotas
+from zonebox.model.pool import Kind, Pool
+from zonebox.model.states import Vm
+from zonebox.ports import Caller
+from zonebox.trees import Tree, clone, listed, put_listed, text, vectors
+
+if TYPE_CHECKING:
+    from zonebox.model.zone_model import Model
+
+VM = Kind(key="vm", tag="VM", pool_tag="VM_POOL", noun="virtual machine", acl="VM", taken="VM", unique="")
+# Attributes that describe the machine; everything else of a template is the user's (USER_TEMPLATE).
+_MACHINE = frozenset(
+    (
+        "BACKUP_CONFIG",
+        "CONTEXT",
+        "CPU",
+        "CPU_COST",
+        "CPU_MODEL",
+        "DISK",
+        "DISK_COST",
+        "EMULATOR",
+        "FEATURES",
+        "GRAPHICS",
+        "INPUT",
+        "MEMORY",
+        "MEMORY_COST",
+        "MEMORY_MAX",
+        "MEMORY_RESIZE_MODE",
+        "MEMORY_SLOTS",
+        "NIC",
+        "NIC_ALIAS",
+        "NIC_DEFAULT",
+        "NUMA_NODE",
+        "OS",
+        "PCI",
+        "RAW",
+        "SCHED_ACTION",
+        "SNAPSHOT",
+        "SUBMIT_ON_HOLD",
+        "TOPOLOGY",
+        "TPM",
+        "VCPU",
+        "VCPU_MAX",
+        "VIDEO",
+        "VMGROUP",
+    )
+)
+_CONFIG = ("OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CONTEXT", "CPU_MODEL", "BACKUP_CONFIG")
+_LISTED_DISK = (
+    "DISK_ID",
+    "DATASTORE",
+    "DATASTORE_ID",
+    "IMAGE",
+    "IMAGE_ID",
+    "SIZE",
+    "TYPE",
+    "CLONE",
+    "CLONE_TARGET",
+    "LN_TARGET",
+    "DISK_SNAPSHOT_TOTAL_SIZE",
+)
+_LISTED_NIC = ["IP", "IP6_GLOBAL", "IP6_ULA", "MAC", "NETWORK", "NETWORK_ID", "NIC_ID", "SECURITY_GROUPS"]
+_LISTED_USER = ("LABELS", "SCHED_MESSAGE", "ERROR")
+
+
+class VmPool(Pool):
+    """The zone's VMs."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model, VM)
+
+    def allocate(self, caller: Caller, source: str, *, hold: bool) -> int:
+        """one.vm.allocate."""
+        self.require_create(caller)
+        return self.create(caller, template.parse(source), hold=hold)
+
+    def create(self, caller: Caller, given: Tree, *, hold: bool = False, template_id: int | None = None) -> int:
+        """Store a VM with its images and leases, PENDING (or on hold).
+
+        Raises:
+            Refused: wrong CPU or MEMORY, no free address, unusable image: nothing is kept then.
+        """
+        cpu, memory = _cpu(given), _memory(given)
+        self._check_quota(caller, given, cpu, memory)
+        id_ = self.store.next_id(VM.key)
+        name = (text(given, "NAME") or f"one-{id_}").replace("%i", str(id_))
+        self.free_name(name, caller.uid)
+        tree: Tree = {key: clone(value) for key, value in given.items() if key in _MACHINE}
+        tree.update(CPU=cpu, MEMORY=memory, VMID=str(id_))
+        if template_id is not None:
+            tree.update(TEMPLATE_ID=str(template_id), CREATED_BY=str(caller.uid))
+        user_tree = {key: clone(value) for key, value in given.items() if key not in _MACHINE and key != "NAME"}
+        vm = self._new(caller, id_, name, tree, user_tree, hold=hold or given.get("SUBMIT_ON_HOLD") == "YES")
+        self._attach_all(caller, vm)
+        for group in vectors(tree, "VMGROUP"):
+            self.model.vmgroups.join(int(text(group, "VMGROUP_ID") or -1), text(group, "ROLE"), id_)
+        os_ = next(iter(vectors(tree, "OS")), {})
+        tree["OS"] = dict(sorted({**os_, "UUID": text(os_, "UUID") or self.model.random_uuid()}.items()))
+        if vectors(tree, "CONTEXT"):
+            tree["CONTEXT"] = context.build(self.model, vm, vectors(tree, "CONTEXT")[-1])
+        self.refresh(vm)
+        self.save(vm)
+        self.model.wake_scheduler()
+        return id_
+
+    def _new(self, caller: Caller, id_: int, name: str, tree: Tree, user_tree: Tree, *, hold: bool) -> Tree:
+        state = str(int(Vm.HOLD if hold else Vm.PENDING))
+        return {
+            **permissions.head(caller, id_, name),
+            "LAST_POLL": "0",
+            "STATE": state,
+            "LCM_STATE": "0",
+            "PREV_STATE": state,
+            "PREV_LCM_STATE": "0",
+            "RESCHED": "0",
+            "STIME": str(self.model.now()),
+            "ETIME": "0",
+            "DEPLOY_ID": "",
+            "MONITORING": {},
+            "SCHED_ACTIONS": {},
+            "TEMPLATE": tree,
+            "USER_TEMPLATE": user_tree,
+            "HISTORY_RECORDS": {},
+            "BACKUPS": {"BACKUP_CONFIG": {}, "BACKUP_IDS": {}},
+        }
+
+    def _attach_all(self, caller: Caller, vm: Tree) -> None:
+        tree, id_ = vm["TEMPLATE"], int(vm["ID"])
+        built: list[Tree] = []
+        given_disks = vectors(tree, "DISK")
+        for number, given in enumerate(given_disks):
+            taken = [text(d, "TARGET") for d in [*built, *given_disks[number + 1 :]]]
+            built.append(disks.build(self.model, caller, id_, given, disk_id=number, taken=taken))
+        put_listed(tree, "DISK", built)
+        default = next(iter(vectors(tree, "NIC_DEFAULT")), {})
+        made: list[Tree] = []
+        for given in vectors(tree, "NIC"):
+            made.append(nics.build(self.model, caller, id_, {**default, **given}, nic_id=len(made), others=made))
+        aliases: list[Tree] = []
+        for given in vectors(tree, "NIC_ALIAS"):
+            aliases.append(nics.build(self.model, caller, id_, given, nic_id=len(made) + len(aliases), others=made))
+        put_listed(tree, "NIC", [dict(sorted(nic.items())) for nic in made])
+        put_listed(tree, "NIC_ALIAS", aliases)
+
+    def refresh(self, vm: Tree) -> None:
+        """Bring what follows from disks and NICs up to date: rules, requirements, order."""
+        tree = vm["TEMPLATE"]
+        put_listed(tree, "SECURITY_GROUP_RULE", nics.rules(self.model, nics.all_of(tree)))
+        _requirements(tree)
+        vm["TEMPLATE"] = dict(sorted(tree.items()))
+        vm["USER_TEMPLATE"] = trees.ordered(vm["USER_TEMPLATE"])
+
+    def _check_quota(self, caller: Caller, given: Tree, cpu: str, memory: str) -> None:
+        amounts = {"VMS": 1.0, "CPU": float(cpu), "MEMORY": float(memory), "RUNNING_VMS": 1.0}
+        amounts.update(RUNNING_CPU=float(cpu), RUNNING_MEMORY=float(memory))
+        demands = [quotas.Demand(section="VM", key="", amounts=amounts)]
+        for nic in vectors(given, "NIC"):
+            if text(nic, "NETWORK_ID"):
+                demands.append(quotas.Demand(section="NETWORK", key=nic["NETWORK_ID"], amounts={"LEASES": 1}))
+        for disk in vectors(given, "DISK"):
+            if text(disk, "IMAGE_ID"):
+                demands.append(quotas.Demand(section="IMAGE", key=disk["IMAGE_ID"], amounts={"RVMS": 1}))
+        quotas.check(self.model, caller.uid, caller.gid, demands)
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def alive(self) -> list[Tree]:
+        """VMs that are not DONE, by id, for reading only."""
+        return [vm for vm in self.everything() if vm["STATE"] != "6"]
+
+    def choose(self, caller: Caller, who: int, start: int, end: int, *, state: int, filter_: str) -> list[Tree]:
+        """VMs that vmpool's methods list.
+
+        Args:
+            caller: who asks.
+            who: as for Pool.select.
+            start: as for Pool.select.
+            end: as for Pool.select.
+            state: a STATE, -1 for all but DONE, -2 for all.
+            filter_: `KEY=VALUE` on user template and template, "" for none.
+        """
+        key, _, wanted = filter_.partition("=")
+        return [
+            vm
+            for vm in self.select(caller, who, start, end)
+            if (state == -2 or (state == -1 and vm["STATE"] != "6") or vm["STATE"] == str(state))
+            and (not filter_ or wanted in {text(vm["USER_TEMPLATE"], key), text(vm["TEMPLATE"], key)})
+        ]
+
+    def listed(self, tree: Tree) -> Tree:
+        """The short form that vmpool.info has (as recorded)."""
+        machine = tree["TEMPLATE"]
+        short: Tree = {"CPU": text(machine, "CPU"), "MEMORY": text(machine, "MEMORY"), "VCPU": text(machine, "VCPU")}
+        for key, wanted in (("DISK", _LISTED_DISK), ("NIC", _LISTED_NIC), ("NIC_ALIAS", _LISTED_NIC)):
+            put_listed(short, key, [_only(item, wanted) for item in vectors(machine, key)])
+        if "GRAPHICS" in machine:
+            short["GRAPHICS"] = machine["GRAPHICS"]
+        records: Tree = {}
+        last = vectors(tree["HISTORY_RECORDS"], "HISTORY")[-1:]
+        wanted = ["OID", "SEQ", "HOSTNAME", "HID", "CID", "DS_ID", "VM_MAD", "TM_MAD", "ACTION"]
+        put_listed(records, "HISTORY", [_only(record, wanted) for record in last])
+        head = ("ID", "UID", "GID", "UNAME", "GNAME", "NAME", "LAST_POLL", "STATE", "LCM_STATE", "RESCHED")
+        return {
+            **_only(tree, [*head, "STIME", "ETIME", "DEPLOY_ID"]),
+            "TEMPLATE": short,
+            "MONITORING": tree["MONITORING"],
+            "USER_TEMPLATE": _only(tree["USER_TEMPLATE"], _LISTED_USER),
+            "HISTORY_RECORDS": records,
+        }
+
+    # -- changing --------------------------------------------------------------------------------------------------
+
+    def update_template(self, tree: Tree, new: Tree) -> None:
+        """one.vm.update changes the user template."""
+        tree["USER_TEMPLATE"] = new
+
+    def update(self, caller: Caller, id_: int, source: str, append: int) -> None:
+        """one.vm.update: replace (0) or extend (1) the user template."""
+        tree = self.get(caller, id_, "MANAGE")
+        new = template.parse(source)
+        tree["USER_TEMPLATE"] = template.merge(tree["USER_TEMPLATE"], new) if append == 1 else new
+        self.save(tree)
+
+    def set_user_attributes(self, id_: int, attributes: Tree, delete: tuple[str, ...] = ()) -> None:
+        """Merge leaves into the user template and drop keys."""
+        vm = self.find(id_)
+        merged = template.merge(vm["USER_TEMPLATE"], attributes)
+        vm["USER_TEMPLATE"] = {key: value for key, value in merged.items() if key not in delete}
+        self.save(vm)
+
+    def updateconf(self, caller: Caller, id_: int, source: str, append: int) -> None:
+        """one.vm.updateconf: replace the parts of the machine that may change; empty values vanish (as recorded)."""
+        vm = self.get(caller, id_, "MANAGE")
+        given = template.parse(source)
+        tree = vm["TEMPLATE"]
+        for key in _CONFIG:
+            if key not in given:
+                continue
+            new = [item for item in listed(given, key) if not isinstance(item, dict) or item]
+            old = next(iter(vectors(tree, key)), {})
+            if append == 1 and len(new) == 1 and isinstance(new[0], dict):
+                new = [{**old, **new[0]}]
+            if key == "CONTEXT":
+                new = [context.build(self.model, vm, item) for item in new]
+            elif key == "OS":
+                new = [_without_empty({"UUID": text(old, "UUID"), **item}) for item in new]
+            put_listed(tree, key, [dict(sorted(item.items())) if isinstance(item, dict) else item for item in new])
+        vm["TEMPLATE"] = dict(sorted(tree.items()))
+        self.save(vm)
+
+
+def _only(tree: Tree, keys: list[str] | tuple[str, ...]) -> Tree:
+    return {key: tree[key] for key in keys if key in tree}
+
+
+def _without_empty(os_: Tree) -> Tree:
+    return {key: value for key, value in os_.items() if value or key in {"INITRD_DS", "KERNEL_DS"}}
+
+
+def _cpu(given: Tree) -> str:
+    try:
+        value = float(text(given, "CPU"))
+    except ValueError:
+        value = 0.0
+    if value <= 0:
+        raise Refused("CPU attribute must be a positive float or integer value.")
+    return f"{value:g}"
+
+
+def _memory(given: Tree) -> str:
+    value = text(given, "MEMORY")
+    if not value.isdigit() or int(value) <= 0:
+        raise Refused("MEMORY attribute must be a positive integer value.")
+    return value
+
+
+def _requirements(tree: Tree) -> None:
+    """AUTOMATIC_*REQUIREMENTS from the clusters that datastores and networks are in (as recorded)."""
+    stores = {text(disk, "CLUSTER_ID") for disk in vectors(tree, "DISK") if text(disk, "IMAGE_ID")}
+    networks = {text(nic, "CLUSTER_ID") for nic in nics.all_of(tree) if text(nic, "CLUSTER_ID")}
+    for key, sets in (("AUTOMATIC_DS_REQUIREMENTS", stores), ("AUTOMATIC_NIC_REQUIREMENTS", networks)):
+        tree.pop(key, None)
+        common = common_clusters(sets)
+        if sets and common:
+            tree[key] = " & ".join(f'("CLUSTERS/ID" @> {number})' for number in sorted(common))
+    both = common_clusters(stores | networks)
+    parts = []
+    if stores or networks:
+        parts.append("(" + " | ".join(f"CLUSTER_ID = {number}" for number in sorted(both)) + ")")
+    tree["AUTOMATIC_REQUIREMENTS"] = " & ".join([*parts, "!(PIN_POLICY = PINNED)"])
+    if not stores:
+        tree.pop("AUTOMATIC_DS_REQUIREMENTS", None)
+
+
+def common_clusters(sets: set[str]) -> set[int]:
+    """The clusters in every one of these comma-separated sets."""
+    parsed = [{int(part) for part in item.split(",") if part} for item in sets]
+    return set.intersection(*parsed) if parsed else set()

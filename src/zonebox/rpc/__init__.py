@@ -1,0 +1,1 @@
+"""oned's XML-RPC: decoding, the table of methods, encoding. It decides nothing about objects."""

@@ -1,0 +1,81 @@
+"""Trees to XML text and back, in oned's manner: leaves of templates as CDATA, no whitespace between elements.
+
+It validates nothing and resolves no entity beyond XML's own five.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from zonebox.errors import Refused
+from zonebox.trees import Tree
+
+_FREE_TEXT = frozenset({"TEMPLATE", "USER_TEMPLATE", "LEASES", "AR_POOL", "ROLES", "PCI_DEVICES", "DATASTORES"})
+# What XML 1.0 cannot carry even escaped; oned would send it and break its clients, so it is dropped.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+def render(tag: str, tree: Any) -> str:
+    """One element with everything below it."""
+    parts: list[str] = []
+    _element(parts, tag, tree, free=False)
+    return "".join(parts)
+
+
+def _element(parts: list[str], tag: str, value: Any, *, free: bool) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _element(parts, tag, item, free=free)
+        return
+    parts.append(f"<{tag}>")
+    if isinstance(value, Mapping):
+        below = free or tag in _FREE_TEXT
+        for key, item in value.items():
+            _element(parts, key, item, free=below)
+    elif value:
+        parts.append(_leaf(str(value), free=free))
+    elif free:
+        parts.append("<![CDATA[]]>")
+    parts.append(f"</{tag}>")
+
+
+def _leaf(text: str, *, free: bool) -> str:
+    clean = _NOT_XML.sub("", text)
+    if free:
+        return "<![CDATA[" + clean.replace("]]>", "]]]]><![CDATA[>") + "]]>"
+    return escape(clean)
+
+
+def parse(document: str) -> tuple[str, Tree]:
+    """Tag and tree of an XML document; repeated elements become lists.
+
+    Raises:
+        Refused: not well formed, or it declares a document type (an XML bomb needs one).
+    """
+    if "<!DOCTYPE" in document.upper() or "<!ENTITY" in document.upper():
+        raise Refused("Parse error: a document type declaration is not accepted in a template.")
+    try:
+        root = ET.fromstring(document)  # noqa: S314 - declarations are refused above
+    except ET.ParseError as error:
+        raise Refused(f"Parse error: {error}") from error
+    value = _tree(root)
+    return root.tag, value if isinstance(value, dict) else {}
+
+
+def _tree(element: ET.Element) -> Any:
+    if len(element) == 0:
+        return element.text or ""
+    tree: Tree = {}
+    for child in element:
+        value = _tree(child)
+        if child.tag not in tree:
+            tree[child.tag] = value
+        elif isinstance(tree[child.tag], list):
+            tree[child.tag].append(value)
+        else:
+            tree[child.tag] = [tree[child.tag], value]
+    return tree

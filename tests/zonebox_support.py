@@ -1,0 +1,176 @@
+"""Zones for tests: in this process, or as a process of their own, each on loopback addresses that nobody else has.
+
+async with running_zone(tmp_path) as zone: ...          # fake driver, plain HTTP, in this process
+with zone_process(tmp_path, driver="process") as zone: ...  # `zonebox serve`, TLS, killable
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyone
+
+from zonebox.clock import Clock
+from zonebox.drivers.base import Driver
+from zonebox.settings import Delays, Settings
+from zonebox.zone import Zone
+
+QUICK = Delays(image_s=0.01, vnet_s=0.01, schedule_s=0.01, prolog_s=0.0, boot_s=0.0, stop_s=0.0)
+"""Delays for tests on the system's clock."""
+_DEADLINE_S = 20.0
+
+
+def free_address() -> str:
+    """An address of a loopback /24 on which oned's port is free; the network 127.x.y.0/24 is the test's own."""
+    seed = os.getpid() * 7919 + time.monotonic_ns()
+    for step in range(500):
+        number = (seed + step * 104729) % (156 * 250)
+        address = f"127.{100 + number // 250}.{1 + number % 250}.1"
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                for port in (2633, 2474, 5030):
+                    with socket.socket() as one:
+                        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                        one.bind((address, port))
+            except OSError:
+                continue
+        return address
+    raise RuntimeError("no free loopback address in 500 tries")
+
+
+def settings_for(state: Path, **changes: Any) -> Settings:
+    """Settings of a test's zone: fake driver, plain HTTP, quick; `changes` are fields of Settings."""
+    base = Settings(
+        name="testzone", state=state / "zone", address=free_address(), driver="fake", plain_http=True, delays=QUICK
+    )
+    return replace(base, **changes)
+
+
+@asynccontextmanager
+async def running_zone(
+    state: Path, *, clock: Clock | None = None, driver: Driver | None = None, **changes: Any
+) -> AsyncIterator[Zone]:
+    """A zone that runs in this process and is stopped with its guests at the end."""
+    zone = Zone(settings_for(state, **changes), clock=clock, driver=driver)
+    await zone.start()
+    try:
+        yield zone
+    finally:
+        await zone.stop(keep_vms=False)
+
+
+def client(zone: Zone | ZoneProcess, session: str | None = None) -> Any:
+    """A pyone client of a zone (blocking: use `call` with a zone in this process)."""
+    ca = zone.endpoints.ca
+    # pyone hands https_verify to requests, which takes a CA file there.
+    return pyone.OneServer(
+        zone.endpoints.oned, session=session or zone.session, https_verify=str(ca) if ca is not None else True
+    )
+
+
+async def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a blocking function (pyone's, requests') beside the zone's event loop."""
+    return await asyncio.to_thread(function, *arguments)
+
+
+async def eventually(condition: Callable[[], Any], what: str = "the condition", deadline_s: float = _DEADLINE_S) -> Any:
+    """Wait until `condition` (plain or async) is true; its value. Fails with `what` at the deadline."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if isinstance(value, Awaitable):
+            value = await value
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true within {deadline_s:g} s")
+        await asyncio.sleep(0.01)
+
+
+def wait_for(condition: Callable[[], Any], what: str = "the condition", deadline_s: float = _DEADLINE_S) -> Any:
+    """`eventually` for tests without an event loop."""
+    return asyncio.run(eventually(condition, what, deadline_s))
+
+
+@dataclass
+class ZoneProcess:
+    """A zone in a process of its own."""
+
+    settings: Settings
+    process: subprocess.Popen[bytes]
+
+    @property
+    def endpoints(self) -> Any:
+        """As Zone.endpoints."""
+        return _Ends(self.settings)
+
+    @property
+    def session(self) -> str:
+        """oneadmin's credentials."""
+        return (self.settings.state / "one_auth").read_text().strip()
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+class _Ends:
+    def __init__(self, settings: Settings) -> None:
+        found: Mapping[str, str] = json.loads((settings.state / "endpoints.json").read_text())
+        self.oned, self.oneflow, self.onegate = found["oned"], found["oneflow"], found["onegate"]
+        self.ca = Path(found["ca"]) if found["ca"] else None
+
+
+def start_process(settings: Settings) -> ZoneProcess:
+    """Start `zonebox serve` and wait until it answers; the caller ends it."""
+    ready = settings.state / "endpoints.json"
+    ready.unlink(missing_ok=True)
+    settings.state.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "zonebox", "serve", "--name", settings.name, "--state", str(settings.state)]
+    command += ["--address", settings.address, "--driver", settings.driver]
+    command += ["--plain-http"] if settings.plain_http else []
+    for guest, host in settings.shares.items():
+        command += ["--share", f"{guest}={host}"]
+    with (settings.state / "test.log").open("ab") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        wait_for(lambda: ready.exists() or process.poll() is not None, "the zone's start")
+        if process.poll() is not None:
+            raise AssertionError("the zone ended: " + (settings.state / "test.log").read_text()[-2000:])
+    except BaseException:
+        process.kill()
+        raise
+    return ZoneProcess(settings, process)
+
+
+@contextmanager
+def zone_process(state: Path, **changes: Any) -> Iterator[ZoneProcess]:
+    """A zone in a process of its own, with its guests stopped at the end."""
+    zone = start_process(settings_for(state, **changes))
+    try:
+        yield zone
+    finally:
+        if zone.process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                zone.end()
+        if zone.process.poll() is None:
+            zone.kill()
