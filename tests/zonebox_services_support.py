@@ -207,7 +207,7 @@ class FakeNetworks:
         self.first_state = "1"
 
     def _new(self, name: str) -> int:
-        id_ = 100 + len(self.calls)
+        id_ = 99 + len(self.calls)
         self.nets[id_] = {"ID": str(id_), "NAME": name, "STATE": self.first_state}
         return id_
 
