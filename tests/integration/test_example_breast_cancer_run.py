@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flower_federation.runs import RunRequest, run_app
+from flower_federation.runs_cli import flwr_environment, write_flwr_home
 from flower_federation.runs_errors import RunFailedError, RunTimeoutError, SubmitError
 from flower_federation.runs_report import Round
 from pulumi_flower.control import NodeState
@@ -96,6 +98,22 @@ def test_a_run_that_waits_for_nodes_that_do_not_come_is_stopped_in_time(federati
         )
     run = federation.client().list_runs(limit=1)[0]
     assert run.label == "finished:stopped"
+
+
+def test_every_status_is_the_one_that_flowers_own_cli_prints(federation: Superlink, tmp_path: Path) -> None:
+    runs = federation.client().list_runs()
+    write_flwr_home(tmp_path, endpoint=federation.endpoint, ca_certificate=federation.authority.pem)
+    flwr = FLOWER_BIN / "flwr"
+    printed = subprocess.run(
+        [flwr, "ls", "federation", "--format", "json"],
+        env=flwr_environment(flwr, tmp_path, os.environ),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    theirs = {run["run-id"]: run["status"] for run in json.loads(printed.stdout)["runs"]}
+    assert theirs
+    assert {str(run.run_id): run.label for run in runs} == theirs
 
 
 def test_a_folder_that_is_no_app_is_refused_by_flower_and_no_run_is_made(federation: Superlink, tmp_path: Path) -> None:
