@@ -66,8 +66,9 @@ class Unit:
     """Pause before the first restart; it doubles up to `restart_most_s`."""
     restart_most_s: float = 5.0
     """Low, because a SuperNode that waits for its enrolment is let in only by its next start."""
-    stop_timeout_s: float = 10.0
-    """Time to end after SIGTERM, for a SuperNode to sign off: otherwise its key is refused for up to 60 s."""
+    stop_timeout_s: float = 7.0
+    """Time to end after SIGTERM, for a SuperNode to sign off: otherwise its key is refused for up to 60 s. Flower ends
+    itself after 5 s (1.41.0), and a whole process VM has 10 s."""
     memory_mb: int | None = None
     """Hard limit under systemd; None: as much as the machine has."""
     child: str = ""
