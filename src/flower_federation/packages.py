@@ -169,6 +169,7 @@ class Packages:
         self._uv(
             *("pip", "install", "--python", python, "--no-deps", "--no-build-isolation", "--editable"),
             self.layout.project,
+            remedy="mend pyproject.toml as the lines above say, then run scripts/setup again",
         )
         return "brought to the lock" if healthy else f"made in {self.layout.venv}"
 
@@ -212,19 +213,19 @@ class Packages:
             return None
         return version
 
-    def _uv(self, *arguments: str | Path) -> Finished:
+    def _uv(self, *arguments: str | Path, remedy: str = MIRROR_REMEDY) -> Finished:
         env = uv_environment(self.environ, pip_options(self.environ, self.home))
         finished = self.run([self.uv(), *arguments], env=env, timeout_s=INSTALL_TIMEOUT_S)
         words = " ".join(str(part) for part in arguments[:2])
-        return self._installed(finished, f"`uv {words}`")
+        return self._installed(finished, f"`uv {words}`", remedy=remedy)
 
     @staticmethod
-    def _installed(finished: Finished, what: str) -> Finished:
+    def _installed(finished: Finished, what: str, *, remedy: str = MIRROR_REMEDY) -> Finished:
         return require(
             finished,
             what=what,
             reason="the environments hold exactly what requirements/ locks, hashes verified",
-            remedy=f"{MIRROR_REMEDY}, then run scripts/setup again",
+            remedy=remedy,
         )
 
     def _file(self, name: str) -> Path:

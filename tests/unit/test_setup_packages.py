@@ -198,6 +198,20 @@ def test_a_python_without_venv_is_an_error_that_names_the_package(tmp_path: Path
     assert "apt install python3-venv" in refusal.value.remedy
 
 
+def test_a_broken_project_file_is_not_blamed_on_the_mirror(tmp_path: Path) -> None:
+    run = (
+        TableRunner()
+        .on("venv", "-m", answer=make_uv)  # type: ignore[arg-type]
+        .on("--editable", answer=finished("TOML parse error", returncode=1))
+        .on("uv", answer=finished())
+        .on("pip", answer=finished())
+    )
+    with pytest.raises(ToolError, match="TOML parse error") as refusal:
+        packages(tmp_path, run).install_control(print)
+    assert "mend pyproject.toml" in refusal.value.remedy
+    assert "PIP_INDEX_URL" not in refusal.value.remedy
+
+
 @pytest.mark.parametrize("name", ["requirements/control.lock", "pyproject.toml"])
 def test_a_changed_lock_or_project_file_makes_the_control_environment_stale(tmp_path: Path, name: str) -> None:
     place = packages(tmp_path, TableRunner())
