@@ -132,10 +132,12 @@ class Setup:
             go_from_wheel=lambda: self.packages.go(step.note),
             note=step.note,
         )
-        wanted = digest([lock_text, build.key(), self.options.engine.value if self.options.engine else ""])
+        wanted = digest([lock_text, build.key()])
         before = self._stamp.get("engine", {})
         in_place = all((self.layout.bin / name).exists() for name in PROGRAMS)
-        if before.get("digest") == wanted and in_place and not self.options.engine_again:
+        # A way that was asked for once stays until another is asked for.
+        as_asked = self.options.engine is None or self.options.engine.value == before.get("source")
+        if before.get("digest") == wanted and in_place and as_asked and not self.options.engine_again:
             step.done(f"up to date: {before['version']} ({before['source']})")
             return _engine_from(before)
         self._remember(engine={})

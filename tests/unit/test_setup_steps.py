@@ -16,7 +16,7 @@ from flower_federation.console import Console
 from flower_federation.engine import Source
 from flower_federation.engine_build import PROGRAMS
 from flower_federation.environment import Layout
-from flower_federation.errors import ToolError
+from flower_federation.errors import MachineError, ToolError
 from flower_federation.processes import Finished
 from flower_federation.setup import Machine, Options, Setup, is_offline, project_folder
 from tests.setup_support import TableRunner, finished, put_programs
@@ -147,6 +147,15 @@ def test_scripts_engine_looks_again_even_where_everything_is_in_place(fresh: Fre
     fresh.run.calls.clear()
     fresh.prepare(engine_again=True, engine=Source.PATH)
     assert fresh.run.asked("pulumi", "version") == 1
+
+
+def test_a_way_that_was_asked_for_stays_until_another_is_asked_for(fresh: Fresh) -> None:
+    fresh.prepare(engine=Source.PATH)
+    fresh.run.calls.clear()
+    assert fresh.prepare()["engine"]["source"] == "path"
+    assert fresh.run.asked("pulumi", "version") == 0
+    with pytest.raises(MachineError, match=r"path: not asked for \(only release was\)"):
+        fresh.prepare(engine=Source.RELEASE, offline=True)
 
 
 def test_a_machine_that_cannot_reach_the_vendor_is_remembered_as_offline(fresh: Fresh) -> None:
