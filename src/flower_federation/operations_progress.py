@@ -18,6 +18,7 @@ HEARTBEAT_S = 5.0
 
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
 _SHOWN = {OpType.CREATE: "created", OpType.UPDATE: "updated", OpType.DELETE: "deleted", OpType.REPLACE: "replaced"}
+_CONTAINERS = ("pulumi:pulumi:Stack", "flower:index:Flower", "flower:index:FederationPKI", "flower:index:ZoneLink")
 _UNINTERESTING = ("eliding undecryptable secrets",)
 
 
@@ -66,7 +67,8 @@ class OperationProgress:
         """Take one event of the engine."""
         if event.resource_pre_event is not None:
             metadata = event.resource_pre_event.metadata
-            if metadata.op in _SHOWN:
+            # Stacks and components last as long as what they hold, and that is told by itself.
+            if metadata.op in _SHOWN and not metadata.type.startswith(_CONTAINERS):
                 with self._mutex:
                     self._running[metadata.urn] = Running(
                         label=_label(metadata.urn), verb=_SHOWN[metadata.op], since_s=self._clock()

@@ -24,7 +24,7 @@ from flower_federation.operations_progress import OperationProgress
 
 PROJECT = "flower-federation"
 STACKS_FOLDER = "stacks"
-_SALT = "encryptionsalt:"
+_SALT = "encryptionsalt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,14 +241,23 @@ class Stacks:
 def without_new_salt(before: str, after: str) -> str:
     """The stack file as it was, if a salt is all that the engine added; otherwise what the engine wrote.
 
+    The engine also puts numbers of the first level into quotes, which means the same to it.
+
     Args:
         before: The file's text before the engine ran.
         after: The text afterwards.
     """
-    if _SALT in before or _SALT not in after:
+    was, now = _meaning(before), _meaning(after)
+    if _SALT in was or now.pop(_SALT, None) is None:
         return after
-    plain = "".join(line for line in after.splitlines(keepends=True) if not line.startswith(_SALT))
-    return before if plain.rstrip() == before.rstrip() else after
+    return before if was == now else after
+
+
+def _meaning(text: str) -> dict[str, Any]:
+    document = yaml.safe_load(text) or {}
+    config = document.get("config") or {}
+    plain = {key: value if isinstance(value, dict | list) else str(value) for key, value in config.items()}
+    return {**document, "config": plain}
 
 
 def _plain(outputs: Mapping[str, automation.OutputValue]) -> dict[str, Any]:

@@ -167,6 +167,18 @@ def test_what_is_quick_gets_no_line() -> None:
     assert lines == []
 
 
+def test_a_component_is_not_waited_for_besides_what_it_holds() -> None:
+    clock, lines = Clock(), list[str]()
+    progress = progress_at(clock, lines)
+
+    component = {"op": "create", "urn": URN, "type": "flower:index:FlowerSupernodePool", "provider": "p"}
+    progress.on_event(event("resourcePreEvent", metadata=component))
+    clock.now = 60.0
+    progress.tell_running()
+
+    assert lines == []
+
+
 def test_warnings_are_shown_and_errors_are_kept_without_colours() -> None:
     lines: list[str] = []
     progress = progress_at(Clock(), lines)

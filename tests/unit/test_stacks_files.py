@@ -57,6 +57,13 @@ def test_a_salt_that_the_engine_added_is_taken_out_again() -> None:
     assert without_new_salt(before, before + SALT.rstrip()) == before
 
 
+def test_numbers_that_the_engine_put_into_quotes_are_no_change() -> None:
+    before = "# comment\nconfig:\n  a: 2\n  b: {c: 3}\n"
+
+    assert without_new_salt(before, 'config:\n  a: "2"\n  b: {c: 3}\n' + SALT) == before
+    assert without_new_salt(before, 'config:\n  a: "2"\n  b: {c: "3"}\n' + SALT) != before
+
+
 def test_whatever_else_changed_in_a_stack_file_is_kept() -> None:
     before = "config:\n  a: b\n"
     changed = "config:\n  a: c\n" + SALT
