@@ -27,7 +27,7 @@ PROGRAMS = ("pulumi", "pulumi-language-python", HOST_SCRIPT.name)
 """The engine, the host that runs Python programs for it, and the script that the host starts them with."""
 
 BUILD_TIMEOUT_S = 3600.0
-"""From nothing, both took 473 s on two busy cores (2026-11-24); slower machines get an hour before it counts as stuck."""
+"""From nothing, both took 473 s on two busy cores (2026-11-24); slower machines get an hour."""
 QUERY_TIMEOUT_S = 120.0
 
 # What could make the same sources give another program, or a program for another machine.
