@@ -16,6 +16,7 @@ from tests.zonebox_services_support import (
 )
 from zonebox.errors import ActionRefused, NotAuthorized, Refused
 from zonebox.oneflow import errors
+from zonebox.oneflow.states import ServiceState
 
 FAMILY = [role("parent", 2), role("child", 1, parents=["parent"]), role("grandchild", 1, parents=["child"])]
 
@@ -240,7 +241,7 @@ async def test_a_vm_that_refuses_to_end_is_deleted(bench: Bench) -> None:
     bench.vms.refuse |= {"terminate": ActionRefused("Wrong state"), "terminate-hard": ActionRefused("Wrong state")}
     bench.lifecycle.undeploy(ONEADMIN, bench.id)
     assert [call[0] for call in bench.vms.calls[-3:]] == ["terminate", "terminate-hard", "recover"]
-    assert bench.log()[-2] == "E Role a : Terminate failed for VM 0, will perform a Delete; [one.vm.action] Wrong state"
+    assert bench.log()[-1] == "E Role a : Terminate failed for VM 0, will perform a Delete; [one.vm.action] Wrong state"
 
 
 async def test_a_vm_that_cannot_be_ended_at_all_fails_the_removal(bench: Bench) -> None:
@@ -295,3 +296,37 @@ async def test_a_healthy_service_cannot_be_recovered(bench: Bench, state: str) -
         await bench.step()
     with pytest.raises(errors.Refused, match=f"Service cannot be recovered in state: {state}"):
         bench.lifecycle.recover(ONEADMIN, bench.id)
+
+
+async def test_a_removal_that_was_cut_short_by_a_kill_goes_on(bench: Bench) -> None:
+    await bench.running(FAMILY, deployment="none")
+    bench.zone.documents.stored[bench.id]["TEMPLATE"]["BODY"]["state"] = int(ServiceState.UNDEPLOYING)
+    await bench.until("gone")
+    assert {bench.vms.state(vm_id) for vm_id in bench.vms.vms} == {DONE}
+
+
+async def test_a_deployment_that_was_cut_short_by_a_kill_makes_only_what_is_missing(bench: Bench) -> None:
+    bench.create([role("a", 3)])
+    bench.vms.refuse["instantiate"] = KeyboardInterrupt  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        await bench.step()
+    bench.vms.refuse.clear()
+    await bench.until("RUNNING")
+    assert len(bench.vms.vms) == 3
+
+
+async def test_growth_that_was_cut_short_by_a_kill_makes_only_what_is_missing(bench: Bench) -> None:
+    await bench.running([role("a", 1)])
+    bench.lifecycle.scale(ONEADMIN, bench.id, "a", 2, False)
+    bench.zone.documents.stored[bench.id]["TEMPLATE"]["BODY"]["roles"][0]["cardinality"] = 3
+    await bench.until("RUNNING")
+    assert (len(bench.role("a").nodes), len(bench.vms.vms)) == (3, 3)
+
+
+async def test_shrinking_that_was_cut_short_by_a_kill_ends_the_rest(bench: Bench) -> None:
+    await bench.running([role("a", 3)])
+    bench.lifecycle.scale(ONEADMIN, bench.id, "a", 2, False)
+    bench.zone.documents.stored[bench.id]["TEMPLATE"]["BODY"]["roles"][0]["cardinality"] = 1
+    await bench.until("RUNNING")
+    assert bench.role("a").node_ids == [2]
+    assert bench.vms.state(1) == DONE

@@ -12,7 +12,8 @@ from zonebox.oneflow.nodes import condition
 from zonebox.oneflow.service import Role, Service
 from zonebox.oneflow.states import Condition, RoleState
 from zonebox.oneflow.substitution import substitute
-from zonebox.oneflow.zone import FlowZone, now_s, vm_or_none
+from zonebox.oneflow.templates import deep_merge
+from zonebox.oneflow.zone import ADMIN, FlowZone, now_s, template_of, together, vm_or_none
 from zonebox.ports import Body, Caller
 
 P = ParamSpec("P")
@@ -28,12 +29,15 @@ def vm_name(service: Service, role: Role, number: int) -> str:
     return f"{role.name}_{number}_(service_{service.id})"
 
 
-def extra_template(service: Service, role: Role, vm_of: Callable[[int], Body | None]) -> Body:
+def extra_template(service: Service, role: Role, template: Body, vm_of: Callable[[int], Body | None]) -> Body:
     """What a role adds to its VM template: its contents with references resolved, and the service's marks.
+
+    Sections that both have are merged, arrays are replaced: CONTEXT keeps what the template has in it.
 
     Args:
         service: the service.
         role: the role.
+        template: the VM template.
         vm_of: gives a VM by id, or None.
     """
 
@@ -42,7 +46,15 @@ def extra_template(service: Service, role: Role, vm_of: Callable[[int], Body | N
         return None if parent is None else (vm for id_ in parent.node_ids if (vm := vm_of(id_)) is not None)
 
     contents: Body = _texts(substitute(role.body.get("template_contents") or {}, nodes_of))
-    return {**contents, "SERVICE_ID": str(service.id), "ROLE_NAME": role.name}
+    merged = {
+        key: deep_merge(template[key], value) if _sections(template.get(key), value) else value
+        for key, value in contents.items()
+    }
+    return {**merged, "SERVICE_ID": str(service.id), "ROLE_NAME": role.name}
+
+
+def _sections(*values: object) -> bool:
+    return all(isinstance(value, Mapping) for value in values)
 
 
 def _texts(value: Any) -> Any:
@@ -67,13 +79,16 @@ def deploy_role(zone: FlowZone, service: Service, role: Role, caller: Caller) ->
     if missing <= 0:
         return made
     role.body.setdefault("last_vmname", 0)
-    extra = extra_template(service, role, lambda vm_id: vm_or_none(zone, vm_id))
     template_id = int(role.body["template_id"])
+    template = template_of(zone, caller, template_id)
+    extra = extra_template(service, role, template, lambda vm_id: vm_or_none(zone, vm_id))
     for _ in range(missing):
         name = vm_name(service, role, role.take_vm_number())
         try:
-            vm_id = zone.machines.instantiate(caller, template_id, name, extra_template=extra, on_hold=role.on_hold)
-            role.add_node(zone.machines.info(vm_id))
+            with together(zone):
+                vm_id = zone.machines.instantiate(caller, template_id, name, extra_template=extra, on_hold=role.on_hold)
+                role.add_node(zone.machines.info(vm_id))
+                zone.documents.update(ADMIN, service.id, service.body)
         except OneError as error:
             text = oned_text("one.template.instantiate", error)
             message = f"Role {role.name} : Instantiate failed for template {template_id}; {text}"
@@ -169,12 +184,12 @@ def remove_roles(zone: FlowZone, service: Service, roles: Iterable[Role], caller
         RoleFailed: at the first role that failed, which is FAILED_UNDEPLOYING then.
     """
     for role in roles:
+        role.state = RoleState.UNDEPLOYING
         try:
             end_vms(zone, service, role, role.node_ids, caller, recovering=False)
         except RoleFailed:
             role.state = RoleState.FAILED_UNDEPLOYING
             raise
-        role.state = RoleState.UNDEPLOYING
 
 
 def release_roles(zone: FlowZone, service: Service, roles: Iterable[Role], caller: Caller) -> None:

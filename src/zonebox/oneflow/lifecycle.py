@@ -12,7 +12,7 @@ from typing import Any
 
 from zonebox.errors import OneError
 from zonebox.oneflow import roles as order
-from zonebox.oneflow.deploy import deploy_roles, end_vms, release_roles, remove_roles
+from zonebox.oneflow.deploy import deploy_role, deploy_roles, end_vms, release_roles, remove_roles
 from zonebox.oneflow.errors import FlowError, NetworksFailed, Refused, RoleFailed, Unexpected
 from zonebox.oneflow.networks import make_networks
 from zonebox.oneflow.recover import recover
@@ -21,7 +21,7 @@ from zonebox.oneflow.service import FlowSettings, Role, Service
 from zonebox.oneflow.states import SCALABLE, UNDEPLOYABLE, UPDATABLE, RoleState, ServiceState
 from zonebox.oneflow.templates import fill
 from zonebox.oneflow.update import check_appended, check_replaced
-from zonebox.oneflow.zone import SERVICE, FlowZone, now_s, read_document
+from zonebox.oneflow.zone import SERVICE, FlowZone, now_s, read_document, together
 from zonebox.ports import Body, Caller
 from zonebox.trees import clone
 
@@ -103,8 +103,9 @@ class Lifecycle:
         for role in new["roles"]:
             role.setdefault("state", int(RoleState.PENDING))
         new["start_time"] = now_s(self.zone)
-        id_ = self.zone.documents.allocate(caller, SERVICE, str(new["name"]), new)
-        document: Body = clone(read_document(self.zone, caller, id_, SERVICE))
+        with together(self.zone):
+            id_ = self.zone.documents.allocate(caller, SERVICE, str(new["name"]), new)
+            document: Body = clone(read_document(self.zone, caller, id_, SERVICE))
         service = Service(document, self.settings)
         self.start(service, caller)
         self.store(caller, service)
@@ -152,26 +153,19 @@ class Lifecycle:
         grows = cardinality > role.cardinality
         service.set_cardinality(role, cardinality, now_s(self.zone))
         role.body["scale_way"] = SCALE_UP if grows else SCALE_DOWN
-        state = ServiceState.SCALING
+        # Before the first VM: should the zone be killed now, its next process goes on from here.
+        service.set_state(ServiceState.SCALING, now_s(self.zone))
+        role.state = RoleState.SCALING
         try:
             if grows:
-                deploy_roles(
-                    self.zone,
-                    service,
-                    [role],
-                    service.owner,
-                    success=RoleState.SCALING,
-                    failure=RoleState.FAILED_SCALING,
-                )
+                deploy_role(self.zone, service, role, service.owner)
             else:
+                self.store(caller, service)
                 end_vms(self.zone, service, role, role.surplus_ids, caller, recovering=False)
-                role.state = RoleState.SCALING
         except RoleFailed:
             role.state = RoleState.FAILED_SCALING
-            state = ServiceState.FAILED_SCALING
+            service.set_state(ServiceState.FAILED_SCALING, now_s(self.zone))
             raise
-        finally:
-            service.set_state(state, now_s(self.zone))
 
     def undeploy(self, caller: Caller, service_id: int, *, anyway: bool = False) -> None:
         """End a service's VMs, children first; the document goes with the last of them.
@@ -194,14 +188,14 @@ class Lifecycle:
                 self._end_quietly(service, role, caller)
             self.zone.documents.delete(caller, service_id)
             return
-        state = ServiceState.UNDEPLOYING
+        service.set_state(ServiceState.UNDEPLOYING, now_s(self.zone))
+        self.store(caller, service)
         try:
             remove_roles(self.zone, service, candidates, caller)
         except RoleFailed as error:
-            state = ServiceState.FAILED_UNDEPLOYING
+            service.set_state(ServiceState.FAILED_UNDEPLOYING, now_s(self.zone))
             raise Refused(str(error)) from error
         finally:
-            service.set_state(state, now_s(self.zone))
             self.store(caller, service)
 
     def _end_quietly(self, service: Service, role: Role, caller: Caller) -> None:

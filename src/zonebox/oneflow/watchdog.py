@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from zonebox.errors import OneError, ZoneboxError
 from zonebox.oneflow import roles as order
-from zonebox.oneflow.deploy import deploy_roles, release_roles, remove_roles
+from zonebox.oneflow.deploy import deploy_role, deploy_roles, end_vms, release_roles, remove_roles
 from zonebox.oneflow.elasticity import wish
 from zonebox.oneflow.errors import BadRequest, RoleFailed
 from zonebox.oneflow.lifecycle import SCALE_DOWN, Lifecycle
@@ -23,8 +24,8 @@ from zonebox.oneflow.zone import ADMIN, SERVICE, FlowZone, now_s, vm_or_none
 from zonebox.ports import Body
 
 _LOG = logging.getLogger(__name__)
-_BUSY_PAUSE_S = 0.2
-_IDLE_PAUSE_S = 1.0
+_BUSY_PAUSE_S: Final = 0.1
+_IDLE_PAUSE_S: Final = 0.3
 
 
 class Watchdog:
@@ -158,24 +159,21 @@ class Watchdog:
                 return
             if outcome is Outcome.REACHED:
                 role.state = RoleState.RUNNING
-                if not self._deployed(service, role):
+                if role.on_hold and service.straight and not self._release_children(service):
                     return
         if order.all_in(service, RoleState.RUNNING):
             self._enter(service, ServiceState.RUNNING)
-        else:
+        elif self._deploy(service, order.deployable(service)):
             self._hold_children(service)
 
-    def _deployed(self, service: Service, role: Role) -> bool:
-        """What a role that has come up makes possible; False where that failed."""
-        if not service.straight:
-            return True
-        if role.on_hold:
-            try:
-                release_roles(self.zone, service, order.releasable(service), service.owner)
-            except RoleFailed:
-                self._enter(service, ServiceState.FAILED_DEPLOYING)
-                return False
-        return self._deploy(service, order.deployable(service))
+    def _release_children(self, service: Service) -> bool:
+        """Release what waited for a role that was released itself; False where that failed."""
+        try:
+            release_roles(self.zone, service, order.releasable(service), service.owner)
+        except RoleFailed:
+            self._enter(service, ServiceState.FAILED_DEPLOYING)
+            return False
+        return True
 
     def _holding(self, service: Service) -> None:
         self._hold_children(service)
@@ -225,7 +223,9 @@ class Watchdog:
         for role in [role for role in service.roles if role.state in waiting]:
             gone: list[int] = []
             if role.body.get("scale_way") == SCALE_DOWN:
-                outcome, gone = went_away(self._vms(role.surplus_ids))
+                outcome, gone = self._going(service, role, role.surplus_ids)
+            elif not self._complete(service, role):
+                return
             else:
                 outcome = came_up(self._vms(role.node_ids).values(), ready_gate=service.ready_gate)
             if outcome is Outcome.FAILED:
@@ -238,6 +238,26 @@ class Watchdog:
                 role.state = RoleState.COOLDOWN
                 self._enter(service, ServiceState.COOLDOWN)
 
+    def _going(self, service: Service, role: Role, vm_ids: list[int]) -> tuple[Outcome, list[int]]:
+        """Whether VMs have ended; those that nobody asked to, as after a kill of the zone, are asked now."""
+        vms = self._vms(vm_ids)
+        unasked = [vm_id for vm_id, vm in vms.items() if condition(vm) in {Condition.RUNNING, Condition.HELD}]
+        try:
+            end_vms(self.zone, service, role, unasked, service.owner, recovering=False)
+        except RoleFailed:
+            return Outcome.FAILED, [vm_id for vm_id, vm in vms.items() if condition(vm) is Condition.GONE]
+        return went_away(vms)
+
+    def _complete(self, service: Service, role: Role) -> bool:
+        """Make the VMs that a growing role still lacks, as after a kill of the zone; False where that failed."""
+        try:
+            deploy_role(self.zone, service, role, service.owner)
+        except RoleFailed:
+            role.state = RoleState.FAILED_SCALING
+            self._enter(service, ServiceState.FAILED_SCALING)
+            return False
+        return True
+
     def _cooling(self, service: Service) -> None:
         cooling = [role for role in service.roles if role.state is RoleState.COOLDOWN]
         if self._now() < service.state_since_s() + max((role.cooldown_s for role in cooling), default=0):
@@ -249,7 +269,7 @@ class Watchdog:
     def _undeploying(self, service: Service) -> None:
         waiting = {RoleState.UNDEPLOYING, RoleState.FAILED_UNDEPLOYING}
         for role in [role for role in service.roles if role.state in waiting]:
-            outcome, gone = went_away(self._vms(role.node_ids))
+            outcome, gone = self._going(service, role, role.node_ids)
             if outcome is Outcome.FAILED:
                 role.drop_nodes(gone)
                 role.state = RoleState.FAILED_UNDEPLOYING
@@ -263,7 +283,7 @@ class Watchdog:
             self._role_removed(service, str(removed))
         elif order.all_in(service, RoleState.DONE):
             self._enter(service, ServiceState.UNDEPLOYING_NETS)
-        elif service.straight:
+        else:
             try:
                 remove_roles(self.zone, service, order.removable(service), service.owner)
             except RoleFailed:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, Protocol
 
 from zonebox.clock import Clock
 from zonebox.errors import NotFound, OneError
@@ -71,3 +72,29 @@ def vm_or_none(zone: FlowZone, vm_id: int) -> Body | None:
         return zone.machines.info(vm_id)
     except OneError:
         return None
+
+
+def together(zone: FlowZone) -> AbstractContextManager[None]:
+    """Several calls of the ports in one transaction, where the zone keeps a store.
+
+    A zone process that is killed then leaves no VM that its service does not know.
+    """
+    store = getattr(zone, "store", None)
+    transaction: AbstractContextManager[None] = nullcontext() if store is None else store.transaction()
+    return transaction
+
+
+def template_of(zone: FlowZone, caller: Caller, template_id: int) -> Body:
+    """What a VM template holds, {} where the zone shows none or not this one.
+
+    oned replaces whole sections when it merges, so OneFlow merges a role's CONTEXT into the template's itself. The
+    ports have no VM templates; a zone's model has.
+    """
+    templates: Any = getattr(getattr(zone, "model", None), "templates", None)
+    if templates is None:
+        return {}
+    try:
+        found: Body = templates.info(caller, template_id)["TEMPLATE"]
+    except OneError:
+        return {}
+    return found
