@@ -54,6 +54,18 @@ def template_text(body: Values) -> str:
     return json.dumps(normal_form(body), sort_keys=True, separators=(",", ":"))
 
 
+def request_body(text: str, name: str) -> Values:
+    """What OneFlow is sent for a service template: the program's, under the resource's name, with roles' types.
+
+    OneFlow 7 refuses a role without `type`, except one in the older form with `vm_template` (recorded on 7.0.1).
+    """
+    body = body_of_text(text)
+    roles = body.get("roles")
+    if isinstance(roles, list):
+        roles = [{"type": "vm", **role} if isinstance(role, dict) else role for role in roles]
+    return {**body, "name": name, "roles": roles}
+
+
 def cardinalities(extra: Values | None) -> dict[str, int]:
     """Role name -> cardinality that an `extraTemplate` asks for."""
     found: dict[str, int] = {}

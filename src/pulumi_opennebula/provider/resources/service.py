@@ -166,7 +166,7 @@ class ServiceHandler(Handler):
             running(call.progress, role=role, size=size),
             what=f"service {id_}",
             timeout_s=timeout_s,
-            describe=state_of,
+            describe=progress_or_gone,
         )
 
 
@@ -263,12 +263,13 @@ def running(
 
 
 def progress_line(document: Object) -> str:
-    """`DEPLOYING: role supernode: 2 of 3 running` ..."""
+    """`DEPLOYING: role superlink running, 1 of 1 VMs; role supernode deploying, 2 of 3 VMs`."""
     parts = []
     for role in _body(document).get("roles") or []:
-        running_nodes = len(role.get("nodes") or []) if role.get("state") == RUNNING else _running_nodes(role)
-        parts.append(f"role {role.get('name')}: {running_nodes} of {role.get('cardinality', 0)} running")
-    return f"{state_of(document)}: {', '.join(parts)}"
+        state = _state_name(int(role.get("state", 0))).lower()
+        count = len(role.get("nodes") or [])
+        parts.append(f"role {role.get('name')} {state}, {count} of {role.get('cardinality', 0)} VMs")
+    return f"{state_of(document)}: {'; '.join(parts)}"
 
 
 def log_of(document: Object) -> str:
@@ -279,10 +280,12 @@ def log_of(document: Object) -> str:
 
 def state_of(document: Object | None) -> str:
     """A service's state in words."""
-    if document is None:
-        return "gone"
-    state = _state(document)
-    return STATES[state] if 0 <= state < len(STATES) else str(state)
+    return "gone" if document is None else _state_name(_state(document))
+
+
+def progress_or_gone(document: Object | None) -> str:
+    """A service's state and its roles, for the message when it did not get ready in time."""
+    return "gone" if document is None else progress_line(document)
 
 
 def is_gone(found: Object | None) -> bool:
@@ -290,11 +293,6 @@ def is_gone(found: Object | None) -> bool:
     if found is not None and _state(found) in UNDEPLOY_FAILED:
         raise _failed(found, log_of(found))
     return found is None or state_of(found) == "DONE"
-
-
-def _running_nodes(role: Values) -> int:
-    """Nodes of a role that said they are ready or whose VM runs, as far as OneFlow's document shows."""
-    return sum(1 for node in role.get("nodes") or [] if isinstance(node, dict) and node.get("running"))
 
 
 def _failed(found: Object | None, reason: str) -> FailedObjectError:
@@ -353,6 +351,10 @@ def _body(document: Object) -> Values:
 
 def _state(document: Object) -> int:
     return int(_body(document).get("state", -1))
+
+
+def _state_name(state: int) -> str:
+    return STATES[state] if 0 <= state < len(STATES) else str(state)
 
 
 def _path(id_: str) -> str:

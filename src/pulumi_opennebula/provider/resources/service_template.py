@@ -36,7 +36,7 @@ class ServiceTemplateHandler(Handler):
 
     async def create(self, call: Call, inputs: Values) -> str:
         """Post the template under the resource's name."""
-        body = {**documents.body_of_text(inputs["template"]), "name": inputs["name"]}
+        body = documents.request_body(inputs["template"], inputs["name"])
         return documents.document_id(await call.zone.flow.send("POST", "/service_template", body))
 
     async def settle(self, call: Call, id_: str, inputs: Values) -> None:
@@ -52,8 +52,7 @@ class ServiceTemplateHandler(Handler):
         """Replace the body; services that run are not touched."""
         await documents.set_document_name(call, _path(id_), old, new)
         if not documents.same_template(str(old.get("template")), str(new["template"])):
-            body = {**documents.body_of_text(new["template"]), "name": new["name"]}
-            await call.zone.flow.send("PUT", _path(id_), body)
+            await call.zone.flow.send("PUT", _path(id_), documents.request_body(new["template"], new["name"]))
         await documents.set_document_owner(call, _path(id_), old, new)
 
     async def delete(self, call: Call, id_: str, old: Values) -> None:

@@ -1,0 +1,180 @@
+"""A zone and a Pulumi project for tests of `pulumi_opennebula` through the real engine.
+
+The zone is the one that OPENNEBULA_ENDPOINT, OPENNEBULA_FLOW_ENDPOINT, OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD name
+(a real OpenNebula, with OPENNEBULA_TEST_DATASTORE as the image datastore's id), otherwise a zonebox of the test's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from pulumi_opennebula.provider.client.oned import Oned
+from pulumi_opennebula.provider.settings import ZoneSettings
+from pulumi_opennebula.provider.zone import Zone
+from tests.zonebox_support import zone_process
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+VARIABLES = (
+    "OPENNEBULA_ENDPOINT",
+    "OPENNEBULA_FLOW_ENDPOINT",
+    "OPENNEBULA_USERNAME",
+    "OPENNEBULA_PASSWORD",
+    "OPENNEBULA_CA_FILE",
+    "OPENNEBULA_INSECURE",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestZone:
+    """How to reach the zone that the tests use."""
+
+    __test__ = False
+
+    environment: dict[str, str]
+    datastore: int
+
+    @property
+    def settings(self) -> ZoneSettings:
+        """The same as the provider's settings."""
+        return ZoneSettings(
+            endpoint=self.environment["OPENNEBULA_ENDPOINT"],
+            flow_endpoint=self.environment["OPENNEBULA_FLOW_ENDPOINT"],
+            username=self.environment["OPENNEBULA_USERNAME"],
+            password=self.environment["OPENNEBULA_PASSWORD"],
+            ca_file=self.environment.get("OPENNEBULA_CA_FILE"),
+        )
+
+    def zone(self) -> Zone:
+        """A zone object of the provider's own."""
+        return Zone(self.settings)
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call oned behind the provider's back, with the provider's own client."""
+        oned = Oned(self.settings)
+        return oned._call(method, arguments, False)
+
+    def flow(self, method: str, path: str, body: Any = None) -> Any:
+        """Send OneFlow a request behind the provider's back."""
+        answer = requests.request(
+            method,
+            self.settings.flow_endpoint + path if self.settings.flow_endpoint else path,
+            json=body,
+            auth=(self.settings.username, self.settings.password),
+            verify=self.settings.verify,
+            timeout=30,
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+
+@contextmanager
+def a_zone(folder: Path) -> Iterator[TestZone]:
+    """The zone of the environment, or a zonebox that is stopped at the end."""
+    if os.environ.get("OPENNEBULA_ENDPOINT"):
+        environment = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+        yield TestZone(environment=environment, datastore=int(os.environ.get("OPENNEBULA_TEST_DATASTORE", "1")))
+        return
+    with zone_process(folder, driver="fake") as zone:
+        username, password = zone.session.split(":", 1)
+        environment = {
+            "OPENNEBULA_ENDPOINT": zone.endpoints.oned,
+            "OPENNEBULA_FLOW_ENDPOINT": zone.endpoints.oneflow,
+            "OPENNEBULA_USERNAME": username,
+            "OPENNEBULA_PASSWORD": password,
+            **({"OPENNEBULA_CA_FILE": str(zone.endpoints.ca)} if zone.endpoints.ca else {}),
+        }
+        yield TestZone(environment=environment, datastore=1)
+
+
+@dataclass(kw_only=True)
+class Project:
+    """A Pulumi project in a temporary folder, with a backend and a home of its own."""
+
+    folder: Path
+    zone: TestZone
+    extra: dict[str, str] = field(default_factory=dict)
+    tag: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    """In the names of everything that the project makes, so that runs against a shared zone do not meet."""
+
+    def prepare(self) -> Project:
+        """Make the folder and the stack."""
+        self.folder.mkdir(parents=True)
+        plugin = {"name": "opennebula", "path": str(BIN)}
+        project = {"name": "zonetest", "runtime": "python", "plugins": {"providers": [plugin]}}
+        (self.folder / "Pulumi.yaml").write_text(json.dumps(project))
+        (self.folder / "state").mkdir()
+        self.program("")
+        self.pulumi("stack", "init", "test")
+        return self
+
+    def program(self, text: str) -> None:
+        """Replace the program; `TAG` and `DATASTORE` are known to it."""
+        head = (
+            "import json\nimport pulumi\nimport pulumi_opennebula as one\n"
+            f"TAG = {self.tag!r}\nDATASTORE = {self.zone.datastore}\n"
+        )
+        (self.folder / "__main__.py").write_text(head + text)
+
+    def pulumi(self, *arguments: str, fails: bool = False) -> str:
+        """Run the engine and return what it says."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if name not in VARIABLES},
+            **self.zone.environment,
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            **self.extra,
+        }
+        result = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive", "--color", "never"],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        output = result.stdout + result.stderr
+        assert (result.returncode != 0) == fails, output
+        return output
+
+    def up(self, *arguments: str, fails: bool = False) -> str:
+        """`pulumi up` without asking."""
+        return self.pulumi("up", "--yes", "--skip-preview", "--suppress-progress", *arguments, fails=fails)
+
+    def preview(self, *arguments: str, fails: bool = False) -> str:
+        """`pulumi preview --diff`."""
+        return self.pulumi("preview", "--diff", "--suppress-progress", *arguments, fails=fails)
+
+    def refresh(self) -> str:
+        """`pulumi refresh` without asking."""
+        return self.pulumi("refresh", "--yes", "--skip-preview", "--suppress-progress", "--diff")
+
+    def destroy(self) -> str:
+        """`pulumi destroy` without asking."""
+        return self.pulumi("destroy", "--yes", "--skip-preview", "--suppress-progress")
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs."""
+        return dict(json.loads(self.pulumi("stack", "output", "--json", "--show-secrets")))
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """Resource name -> its entry in the state, secrets as ciphertext."""
+        deployment = json.loads(self.pulumi("stack", "export"))["deployment"]
+        return {entry["urn"].rsplit("::", 1)[1]: entry for entry in deployment.get("resources") or []}
