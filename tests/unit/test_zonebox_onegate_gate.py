@@ -188,9 +188,7 @@ def test_attributes_are_read_through_onegates_quoting(sent: str, stored: dict[st
     assert attributes.parse(attributes.quoted(sent)) == stored
 
 
-@pytest.mark.parametrize(
-    "sent", ['A="QUJD=="', 'A="http://x/?y=1"', "A=x\\ny", 'A="say \\"hi\\""', "A=a,b"]
-)
+@pytest.mark.parametrize("sent", ['A="QUJD=="', 'A="http://x/?y=1"', "A=x\\ny", 'A="say \\"hi\\""', "A=a,b"])
 def test_values_that_onegate_quotes_wrongly_are_refused(sent: str) -> None:
     # OneGate 7.0.1 adds a quote at every = that no quote or bracket follows, also within quotes: send base64 unquoted.
     with pytest.raises(Broken):
