@@ -108,13 +108,16 @@ class Executor:
             name=vm["NAME"],
             folder=self.folder(id_),
             context={key: str(value) for key, value in made.items()},
-            token=context.token(self.model.users.token_password(int(vm["UID"])), id_, vm["STIME"])
-            if has_token
-            else None,
+            token=self._token(vm) if has_token else None,
             address=text(nic, "IP") or None,
             images=tuple(images),
             shares=self.model.settings.shares,
         )
+
+    def _token(self, vm: Tree) -> str:
+        """Content of token.txt: with the token password of who made the VM, which may differ from its owner now."""
+        maker = int(text(vm["TEMPLATE"], "CREATED_BY") or vm["UID"])
+        return context.token(self.model.users.token_password(maker), int(vm["ID"]), vm["STIME"])
 
     def folder(self, vm_id: int) -> Path:
         """A VM's own folder."""
@@ -132,6 +135,7 @@ class Executor:
             vm = self.model.lifecycle.booting(id_)
         if vm is None:
             return
+        await self.model.clock.sleep(self.model.settings.delays.boot_s)
         try:
             await self.driver.start(self.spec(vm), self.guest_exited)
         except DriverError as error:

@@ -79,6 +79,12 @@ class Store:
         self._dirty_sequences[kind] = number + 1
         return number
 
+    def skip_ids(self, kind: str, number: int) -> None:
+        """Give no id below `number` from now on."""
+        with self.transaction():
+            if self._dirty_sequences.get(kind, self._sequences.get(kind, 0)) < number:
+                self._dirty_sequences[kind] = number
+
     def view(self, kind: str, id_: int) -> Tree | None:
         """The stored object itself, for reading only."""
         key = (kind, id_)

@@ -48,13 +48,14 @@ class DatastorePool(Pool):
 
     def create_first(self) -> None:
         """The three datastores of a new zone."""
-        system = {"DS_MAD": "-", "TYPE": "SYSTEM_DS", "DS_MIGRATE": "YES", "SHARED": "YES"}
-        for id_, name, own in (
-            (SYSTEM, "system", system),
-            (DEFAULT, "default", {}),
-            (FILES, "files", {"TYPE": "FILE_DS"}),
-        ):
-            self._store_datastore(permissions.ROOT, id_, name, template.merge(_COMMON, own), 0)
+        system = {"TYPE": "SYSTEM_DS", "DS_MIGRATE": "YES", "SHARED": "YES"}
+        kernels = {"ALLOW_ORPHANS": "FORMAT", "LN_TARGET": "SYSTEM", "TYPE": "FILE_DS"}
+        lacking = {SYSTEM: ("CLONE_TARGET", "DS_MAD", "LN_TARGET"), FILES: ("DISK_TYPE",)}
+        for id_, name, own in ((SYSTEM, "system", system), (DEFAULT, "default", {}), (FILES, "files", kernels)):
+            tree = template.merge(_COMMON, own)
+            for key in lacking.get(id_, ()):
+                del tree[key]
+            self._store_datastore(permissions.ROOT, id_, name, tree, 0)
 
     def allocate(self, caller: Caller, source: str, cluster_id: int) -> int:
         """one.datastore.allocate."""
@@ -78,7 +79,7 @@ class DatastorePool(Pool):
         self.save(
             {
                 **permissions.head(caller, id_, name, "110100000"),
-                "DS_MAD": text(tree, "DS_MAD"),
+                "DS_MAD": text(tree, "DS_MAD") or "-",
                 "TM_MAD": text(tree, "TM_MAD"),
                 "BASE_PATH": f"/var/lib/one//datastores/{id_}",
                 "TYPE": _TYPES[text(tree, "TYPE", "IMAGE_DS")],

@@ -94,8 +94,7 @@ class Devices:
             raise Refused("Could not add nic. No NIC attribute in the template.")
         tree = vm["TEMPLATE"]
         used = [int(nic["NIC_ID"]) for nic in nics.all_of(tree)]
-        number = next(n for n in range(len(used) + 1) if n not in used)
-        made = nics.build(self.model, caller, id_, given, nic_id=number, others=vectors(tree, "NIC"))
+        made = nics.build(self.model, caller, id_, given, nic_id=max(used, default=-1) + 1, others=vectors(tree, "NIC"))
         put_listed(tree, key, [*vectors(tree, key), made])
         self._networks_changed(vm)
         self._done(caller, vm, _NIC_ATTACH)

@@ -73,6 +73,8 @@ class GroupPool(Pool):
     def shown(self, tree: Tree) -> Tree:
         """The group with its members, and its usage counted."""
         full = quotas.shown(self.model, "group", tree)
+        everyone = {int(user["ID"]) for user in self.model.users.everything()}
+        full["ADMINS"] = id_set(number for number in ids(tree["ADMINS"]) if number in everyone)
         full["USERS"] = id_set(self.members(int(tree["ID"])))
         return full
 

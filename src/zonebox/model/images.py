@@ -176,6 +176,7 @@ class ImagePool(Pool):
         if not left and state in {USED, USED_PERS}:
             if state == USED_PERS:
                 tree["MODTIME"] = str(self.model.now())
+                tree["SNAPSHOTS"] = {}
             self._set_state(tree, READY)
         elif not left and state in {LOCKED_USED, LOCKED_USED_PERS}:
             self._set_state(tree, LOCKED)

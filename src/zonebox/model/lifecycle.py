@@ -209,7 +209,7 @@ class Lifecycle:
         history.placed(vm, {**host, "TM_MAD": self.model.tm_mad}, self.model.now(), with_prolog=False)
         self.set_state(vm, Vm.ACTIVE, Lcm.BOOT_POWEROFF)
         self.model.vms.save(vm)
-        self.model.later("vm_boot", int(vm["ID"]), self.model.settings.delays.boot_s)
+        self.model.later("vm_boot", int(vm["ID"]), 0.0)
 
     def _begin(self, vm: Tree, step: Step) -> None:
         self.set_state(vm, Vm.ACTIVE, step.lcm)
@@ -227,6 +227,8 @@ class Lifecycle:
             history.left(vm, now)
         if ends == Vm.DONE:
             vm["ETIME"] = str(now)
+            for graphics in vectors(vm["TEMPLATE"], "GRAPHICS"):
+                graphics.pop("PORT", None)
         self.model.vms.save(vm)
         if host_id is not None and not keeps_host:
             tree = vm["TEMPLATE"]
@@ -269,7 +271,7 @@ class Lifecycle:
             vm["USER_TEMPLATE"].pop("ERROR", None)
             self.set_state(vm, Vm.ACTIVE, Lcm.BOOT)
             self.model.vms.save(vm)
-            self.model.later("vm_boot", id_, self.model.settings.delays.boot_s)
+            self.model.later("vm_boot", id_, 0.0)
         elif operation == FAILURE and name in {"BOOT", "PROLOG"}:
             self.set_state(vm, Vm.ACTIVE, Lcm.BOOT)
             self.model.vms.save(vm)

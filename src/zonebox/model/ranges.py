@@ -130,11 +130,16 @@ def _eui64(prefix: str, mac: str) -> str:
     return str(ipaddress.IPv6Address(high | int.from_bytes(low, "big")))
 
 
-def index_of(tree: Tree, ip: str, mac: str = "") -> int | None:
+def index_of(tree: Tree, ip: str, mac: str = "", ip6: str = "") -> int | None:
     """Where an address lies in a range, or None."""
     if ip and has_ip4(tree):
         try:
             index = int(ipaddress.IPv4Address(ip)) - int(ipaddress.IPv4Address(tree["IP"]))
+        except ValueError:
+            return None
+    elif ip6 and text(tree, "IP6"):
+        try:
+            index = int(ipaddress.IPv6Address(ip6)) - int(ipaddress.IPv6Address(tree["IP6"]))
         except ValueError:
             return None
     elif mac and not ip:

@@ -12,7 +12,7 @@ from zonebox.model import context, disks, nics, permissions, quotas
 from zonebox.model.pool import Kind, Pool
 from zonebox.model.states import Vm
 from zonebox.ports import Caller
-from zonebox.trees import Tree, clone, listed, put_listed, text, vectors
+from zonebox.trees import Tree, clone, flag, listed, put_listed, text, vectors
 
 if TYPE_CHECKING:
     from zonebox.model.zone_model import Model
@@ -98,15 +98,18 @@ class VmPool(Pool):
         tree: Tree = {key: clone(value) for key, value in given.items() if key in _MACHINE}
         tree.update(CPU=cpu, MEMORY=memory, VMID=str(id_))
         if template_id is not None:
-            tree.update(TEMPLATE_ID=str(template_id), CREATED_BY=str(caller.uid))
+            tree["TEMPLATE_ID"] = str(template_id)
         user_tree = {key: clone(value) for key, value in given.items() if key not in _MACHINE and key != "NAME"}
         vm = self._new(caller, id_, name, tree, user_tree, hold=hold or given.get("SUBMIT_ON_HOLD") == "YES")
         self._attach_all(caller, vm)
+        tree.update(requirements(tree))
         for group in vectors(tree, "VMGROUP"):
             self.model.vmgroups.join(int(text(group, "VMGROUP_ID") or -1), text(group, "ROLE"), id_)
         os_ = next(iter(vectors(tree, "OS")), {})
         tree["OS"] = dict(sorted({**os_, "UUID": text(os_, "UUID") or self.model.random_uuid()}.items()))
         if vectors(tree, "CONTEXT"):
+            if flag(vectors(tree, "CONTEXT")[-1], "TOKEN"):
+                tree["CREATED_BY"] = str(caller.uid)
             tree["CONTEXT"] = context.build(self.model, vm, vectors(tree, "CONTEXT")[-1])
         self.refresh(vm)
         self.save(vm)
@@ -153,10 +156,9 @@ class VmPool(Pool):
         put_listed(tree, "NIC_ALIAS", aliases)
 
     def refresh(self, vm: Tree) -> None:
-        """Bring what follows from disks and NICs up to date: rules, requirements, order."""
+        """Bring what follows from NICs up to date: security group rules; and the order."""
         tree = vm["TEMPLATE"]
         put_listed(tree, "SECURITY_GROUP_RULE", nics.rules(self.model, nics.all_of(tree)))
-        _requirements(tree)
         vm["TEMPLATE"] = dict(sorted(tree.items()))
         vm["USER_TEMPLATE"] = trees.ordered(vm["USER_TEMPLATE"])
 
@@ -284,25 +286,24 @@ def _memory(given: Tree) -> str:
     return value
 
 
-def _requirements(tree: Tree) -> None:
-    """AUTOMATIC_*REQUIREMENTS from the clusters that datastores and networks are in (as recorded)."""
+def requirements(tree: Tree) -> Tree:
+    """AUTOMATIC_*REQUIREMENTS: the clusters that a new VM's datastores and networks have in common (recorded)."""
     stores = {text(disk, "CLUSTER_ID") for disk in vectors(tree, "DISK") if text(disk, "IMAGE_ID")}
     networks = {text(nic, "CLUSTER_ID") for nic in nics.all_of(tree) if text(nic, "CLUSTER_ID")}
-    for key, sets in (("AUTOMATIC_DS_REQUIREMENTS", stores), ("AUTOMATIC_NIC_REQUIREMENTS", networks)):
-        tree.pop(key, None)
-        common = common_clusters(sets)
-        if sets and common:
-            tree[key] = " & ".join(f'("CLUSTERS/ID" @> {number})' for number in sorted(common))
-    both = common_clusters(stores | networks)
-    parts = []
-    if stores or networks:
-        parts.append("(" + " | ".join(f"CLUSTER_ID = {number}" for number in sorted(both)) + ")")
-    tree["AUTOMATIC_REQUIREMENTS"] = " & ".join([*parts, "!(PIN_POLICY = PINNED)"])
-    if not stores:
-        tree.pop("AUTOMATIC_DS_REQUIREMENTS", None)
+    not_pinned = "!(PIN_POLICY = PINNED)"
+    if not stores | networks:
+        return {"AUTOMATIC_REQUIREMENTS": not_pinned}
+    common = sorted(_common_clusters(stores | networks))
+    if not common:
+        raise Refused("Incompatible cluster IDs: the VM's images and networks have no cluster in common.")
+    contains = "(" + " | ".join(f'"CLUSTERS/ID" @> {number}' for number in common) + ")"
+    return {
+        "AUTOMATIC_DS_REQUIREMENTS": contains,
+        "AUTOMATIC_NIC_REQUIREMENTS": contains,
+        "AUTOMATIC_REQUIREMENTS": "(" + " | ".join(f"CLUSTER_ID = {number}" for number in common) + f") & {not_pinned}",
+    }
 
 
-def common_clusters(sets: set[str]) -> set[int]:
-    """The clusters in every one of these comma-separated sets."""
+def _common_clusters(sets: set[str]) -> set[int]:
     parsed = [{int(part) for part in item.split(",") if part} for item in sets]
-    return set.intersection(*parsed) if parsed else set()
+    return set.intersection(*parsed)

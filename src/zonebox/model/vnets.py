@@ -48,13 +48,13 @@ class VirtualNetworkPool(Pool):
         for given in vectors(tree, "AR"):
             ranges.new(given, 0, self.model.random_hex)
         id_ = self.store.next_id(VNET.key)
+        vlan = text(tree, "VLAN_ID") or (str(2 + id_) if flag(tree, "AUTOMATIC_VLAN_ID") else "")
         kept = {
-            "BRIDGE": text(tree, "BRIDGE") or f"onebr{id_}",
+            "BRIDGE": text(tree, "BRIDGE") or (f"onebr.{vlan}" if vlan else f"onebr{id_}"),
             "BRIDGE_TYPE": text(tree, "BRIDGE_TYPE") or ("openvswitch" if driver.startswith("ovs") else "linux"),
             "PHYDEV": text(tree, "PHYDEV"),
             "SECURITY_GROUPS": text(tree, "SECURITY_GROUPS") or "0",
         }
-        vlan = text(tree, "VLAN_ID") or (str(2 + id_) if flag(tree, "AUTOMATIC_VLAN_ID") else "")
         self.save(
             {
                 **permissions.head(caller, id_, name),
@@ -262,8 +262,8 @@ class VirtualNetworkPool(Pool):
             if text(wanted, "AR_ID") not in {"", ar["AR_ID"]}:
                 continue
             first = None
-            if text(wanted, "IP") or text(wanted, "MAC"):
-                first = ranges.index_of(ar, text(wanted, "IP"), text(wanted, "MAC"))
+            if any(text(wanted, key) for key in ("IP", "IP6", "MAC")):
+                first = ranges.index_of(ar, text(wanted, "IP"), text(wanted, "MAC"), text(wanted, "IP6"))
                 if first is None:
                     continue
             start = ranges.free_run(ar, size, first)
