@@ -133,7 +133,10 @@ class OneGate:
 
 
 def render_attributes(attributes: Mapping[str, str]) -> str:
-    """The body of a PUT: quoted values, one a line.
+    """The body of a PUT: one assignment a line, unquoted unless empty.
+
+    OneGate 7.0.1 inserts a quote of its own at every `=` that no quote follows, so that `K="QUJD=="` gets 500 while
+    `K=QUJD==` is taken; an empty value without quotes becomes a lone quote (its source, and recordings of 2026-11-24).
 
     Raises:
         ValueError: a key or value that OneGate would mangle.
@@ -141,4 +144,4 @@ def render_attributes(attributes: Mapping[str, str]) -> str:
     for key, value in attributes.items():
         if not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
             raise ValueError(f"{key} cannot be published: OneGate mangles such values, encode it in base64")
-    return "\n".join(f'{key}="{value}"' for key, value in attributes.items())
+    return "\n".join(f"{key}={value}" if value else f'{key}=""' for key, value in attributes.items())
