@@ -90,6 +90,17 @@ class Demo:
         """From nothing, or from whatever a run before left, to a finished training."""
         place = self._place
         federation, chosen = choose(place.files, ())
+        self.prepare()
+        with self._console.step("stacks, enrolment, nodes online") as step:
+            nodes = place.operations.up(federation, chosen)
+            step.done(f"online: {', '.join(nodes)}")
+        with self._console.step(f"training of {EXAMPLE_APP}") as step:
+            result = place.run(place.layout.project / EXAMPLE_APP, {}, RUN_TIMEOUT_S)
+            step.done(f"run {result.run_id}: {result.status}")
+        return result
+
+    def prepare(self) -> None:
+        """Training data, image and running zones: everything that the stacks stand on."""
         zones = self._embedded()
         with self._console.step("training data, a file a zone") as step:
             step.done(self._prepare_data(zones))
@@ -100,13 +111,6 @@ class Demo:
                 self._zones.start(zone)
                 step.note(f"{zone.name}: {zone.address}")
             step.done(f"{len(zones)} answering")
-        with self._console.step("stacks, enrolment, nodes online") as step:
-            nodes = place.operations.up(federation, chosen)
-            step.done(f"online: {', '.join(nodes)}")
-        with self._console.step(f"training of {EXAMPLE_APP}") as step:
-            result = place.run(place.layout.project / EXAMPLE_APP, {}, RUN_TIMEOUT_S)
-            step.done(f"run {result.run_id}: {result.status}")
-        return result
 
     def down(self) -> None:
         """Stop the zones and remove what the demo made; stacks of other federations stay."""
