@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pulumi
@@ -10,13 +12,18 @@ from infra import central, zone
 from infra.central_settings import CentralSettings
 from infra.settings import load, read_pulumi_config, surroundings
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Declare this stack and export its outputs."""
+    # The engine interrupts the program where a resource failed; Python's traceback would bury the engine's message.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     settings = load(read_pulumi_config(), surroundings(Path(__file__).resolve().parent.parent))
     outputs = central.declare(settings) if isinstance(settings, CentralSettings) else zone.declare(settings)
     for name, value in outputs.items():
         pulumi.export(name, value)
 
 
-main()
+if __name__ == "__main__":
+    main()
