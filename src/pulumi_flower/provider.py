@@ -296,7 +296,8 @@ def _node_id(resource_id: str) -> int:
 
 
 def _expect_token(token: str) -> None:
-    if token != RESOURCE_TYPE:
+    # A resource inside components comes with the types of its parents before it: `a:b:C$flower:index:...`.
+    if token.rpartition("$")[2] != RESOURCE_TYPE:
         raise CallerError(
             value=f"resource type {token}",
             rule=f"must be {RESOURCE_TYPE}",

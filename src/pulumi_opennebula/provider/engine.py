@@ -294,7 +294,8 @@ def _given(inputs: Values) -> Values:
 
 
 def _handler(token: str) -> Handler:
-    handler = HANDLERS.get(token)
+    # A resource inside components comes with the types of its parents before it: `a:b:C$opennebula:index/image:Image`.
+    handler = HANDLERS.get(token.rpartition("$")[2])
     if handler is None:
         raise _unknown_token(token, sorted(HANDLERS))
     return handler
