@@ -147,7 +147,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=150,
             check=False,
         )
         output = result.stdout + result.stderr

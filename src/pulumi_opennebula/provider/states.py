@@ -16,6 +16,8 @@ from pulumi_opennebula.provider.values import UNKNOWN, Path, Secrets, Unknown, V
 
 SECRET_NAME: Final = re.compile(r"(?i)(password|passwd|secret|private|credential|_key$|token$)")
 NOT_SECRET_NAME: Final = re.compile(r"(?i)(public|ssh_public_key|fingerprint)")
+SWITCHES: Final = frozenset({"", "YES", "NO"})
+"""No secret under any name: CONTEXT has `TOKEN = "YES"`."""
 OWNERSHIP: Final = frozenset({"permissions", "group", "user", "uid", "gid", "uname", "gname"})
 """Not written into an imported resource's inputs: the user that runs Pulumi gives new objects the same."""
 
@@ -116,7 +118,8 @@ def secret_paths(resource: Resource, state: Values, inputs: Values, marked: Secr
     secrets: set[Path] = {path for path in marked if path[0] in state}
     values = {text for path in marked for text in _texts(_at(inputs, path)) if text}
     for path, text in _leaves(state):
-        by_name = imported and path[0] in {"context", "tags", "tagsAll"} and _secret_name(str(path[-1]))
+        named = imported and path[0] in {"context", "tags", "tagsAll"} and _secret_name(str(path[-1]))
+        by_name = named and str(text).upper() not in SWITCHES
         if (isinstance(text, str) and text in values) or by_name:
             secrets.add(path)
     secrets.update(_defined_secrets(resource.record, state, ()))

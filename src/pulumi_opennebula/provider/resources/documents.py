@@ -17,7 +17,8 @@ from pulumi_opennebula.provider.templates import parse, text_at
 from pulumi_opennebula.provider.values import Path, Values
 
 ADDED_TO_TEMPLATE: Final = ("registration_time", "name")
-ROLE_NAME_RULE: Final = r"\w+"
+ROLE_DEFAULTS: Final = {"type": "vm", "cardinality": 0}
+"""What OneFlow adds to a role that does not say it."""
 
 
 def body_of_text(text: str) -> Values:
@@ -202,8 +203,9 @@ def _normal_role(role: Any) -> Any:
         normal["template_contents"] = _contents(str(text))
     if not normal.get("template_contents"):
         normal.pop("template_contents", None)
-    normal.setdefault("type", "vm")
-    normal.setdefault("cardinality", 0)
+    for key, value in ROLE_DEFAULTS.items():
+        if normal.get(key) == value:
+            del normal[key]
     return normal
 
 
