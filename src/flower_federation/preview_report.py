@@ -118,13 +118,9 @@ def parse_preview(stack: str, text: str) -> StackPreview:
             "it; use the engine that scripts/setup installs"
         )
     changes: dict[str, ResourceChange] = {}
-    unchanged = 0
     for step in document.get("steps", []):
         urn, kind = step["urn"], _OPERATIONS.get(step["op"])
-        if kind is None:
-            unchanged += step["op"] in ("same", "refresh", "read") and "pulumi:pulumi:Stack" not in urn
-            continue
-        if "pulumi:pulumi:Stack" in urn:
+        if kind is None or "pulumi:pulumi:Stack" in urn:
             continue
         seen = changes.get(urn)
         change = _resource_change(kind, urn, step)
@@ -136,6 +132,8 @@ def parse_preview(stack: str, text: str) -> StackPreview:
         for entry in document.get("diagnostics", [])
         if entry.get("severity") in ("warning", "error")
     )
+    # With --diff the steps list only what changes; the summary counts the rest, and the stack itself among it.
+    unchanged = max(0, int((document.get("changeSummary") or {}).get("same", 0)) - 1)
     return StackPreview(stack=stack, changes=tuple(ordered), unchanged=unchanged, warnings=warnings)
 
 

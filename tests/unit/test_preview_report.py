@@ -27,8 +27,8 @@ def step(op: str, urn: str = SERVICE, **fields: Any) -> dict[str, Any]:
     return {"op": op, "urn": urn, **fields}
 
 
-def preview_of(*steps: dict[str, Any], diagnostics: list[dict[str, Any]] | None = None) -> str:
-    return json.dumps({"steps": list(steps), "diagnostics": diagnostics or []})
+def preview_of(*steps: dict[str, Any], diagnostics: list[dict[str, Any]] | None = None, same: int = 1) -> str:
+    return json.dumps({"steps": list(steps), "diagnostics": diagnostics or [], "changeSummary": {"same": same}})
 
 
 def scale(old: Any, new: Any, *, kind: str = "update", op: str = "update") -> dict[str, Any]:
@@ -48,8 +48,8 @@ def test_a_scaled_pool_is_one_update_with_its_old_and_new_value() -> None:
 
 
 def test_a_stack_without_changes_says_so() -> None:
-    preview = parse_preview("paris-lab", preview_of(step("same", STACK), step("same")))
-    assert render(preview) == "## `paris-lab`\n\nNo changes (1 unchanged).\n"
+    preview = parse_preview("paris-lab", preview_of(step("same", STACK), same=12))
+    assert render(preview) == "## `paris-lab`\n\nNo changes (11 unchanged).\n"
 
 
 def test_a_replacement_told_in_three_steps_counts_once_and_is_loud() -> None:

@@ -1,0 +1,73 @@
+"""What a comparison refuses, and what it writes; the comparison itself runs in tests/integration."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from flower_federation.console import Console
+from flower_federation.errors import InputError, ToolError
+from flower_federation.preview import SUMMARY_FILE, Report, compare, refuse_secrets, whole, write
+from flower_federation.preview_report import Kind, PropertyChange, ResourceChange, StackPreview
+
+PASSWORD = "correct-horse"
+
+
+def report(*, new: str = "3", removed: tuple[str, ...] = ()) -> Report:
+    change = PropertyChange(path="context.FL_X", old="2", new=new, forces_replacement=False)
+    update = ResourceChange(kind=Kind.UPDATE, type_="a:b:C", name="x", properties=(change,))
+    stack = StackPreview(stack="berlin-hospital", changes=(update,), unchanged=4)
+    return Report(base="main (abc)", stacks=(stack,), removed=removed)
+
+
+class Silent:
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        return None
+
+
+def console() -> Console:
+    return Console(stream=Silent(), clock=lambda: 0.0, total=4)  # type: ignore[arg-type]
+
+
+def repository(folder: Path) -> Path:
+    for command in (
+        ["init", "-q"],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "x", "--allow-empty"],
+    ):
+        subprocess.run(["git", "-C", str(folder), *command], check=True)
+    return folder
+
+
+def test_a_report_with_a_password_is_refused_and_the_message_does_not_repeat_it() -> None:
+    with pytest.raises(ToolError, match=r"pulumi\.Output\.secret") as caught:
+        refuse_secrets(report(new=f"x{PASSWORD}"), ["", PASSWORD])
+    assert PASSWORD not in str(caught.value)
+
+
+def test_a_report_without_secrets_passes_also_where_a_secret_is_empty() -> None:
+    refuse_secrets(report(), ["", PASSWORD])
+
+
+def test_a_stack_whose_file_is_gone_is_loud_in_the_summary() -> None:
+    assert "**Stack `paris-lab` has no file any more.**" in whole(report(removed=("paris-lab",)))
+
+
+def test_each_stack_gets_a_file_and_the_summary_holds_all(tmp_path: Path) -> None:
+    write(report(), tmp_path / "out")
+    assert (tmp_path / "out" / "berlin-hospital.md").read_text().startswith("## `berlin-hospital`")
+    assert "| `berlin-hospital` | 0 | 1 | 0 | 0 | 4 |" in (tmp_path / "out" / SUMMARY_FILE).read_text()
+
+
+def test_a_base_that_does_not_exist_is_refused_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"base 'no-such-branch'[\s\S]*fetch-depth 0"):
+        compare(repository(tmp_path), "no-such-branch", environ={}, console=console())
+
+
+def test_a_base_without_stacks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"stacks/[\s\S]*choose a later base"):
+        compare(repository(tmp_path), "HEAD", environ={}, console=console())
