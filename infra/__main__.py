@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pulumi
@@ -20,7 +21,11 @@ def main() -> None:
     # The engine interrupts the program where a resource failed; Python's traceback would bury the engine's message.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     settings = load(read_pulumi_config(), surroundings(Path(__file__).resolve().parent.parent))
-    outputs = central.declare(settings) if isinstance(settings, CentralSettings) else zone.declare(settings)
+    now = datetime.now(UTC)
+    if isinstance(settings, CentralSettings):
+        outputs = central.declare(settings, now=now)
+    else:
+        outputs = zone.declare(settings, now=now)
     for name, value in outputs.items():
         pulumi.export(name, value)
 

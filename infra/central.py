@@ -6,12 +6,15 @@ one node too many, or one key, name or partition twice, and the whole stack is r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pulumi
-from components.federation_pki import FederationPKI, FederationPKIArgs
 
 import pulumi_flower
+from components.federation_pki import FederationPKI, FederationPKIArgs
+from components.pki_rules import expiry_warning
 from components.ports import superlink_rules
 from components.roster import Node, ZoneRoll, enrol, read_roll
 from components.stack_facts import read_outputs
@@ -21,8 +24,12 @@ from infra.cloud import zone_provider
 from infra.network import appliance_image, zone_network
 
 
-def declare(settings: CentralSettings) -> dict[str, pulumi.Input[Any]]:
+def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Input[Any]]:
     """Declare the stack.
+
+    Args:
+        settings: What it is made from.
+        now: The current instant, aware; certificates that near their end are told.
 
     Returns:
         Its outputs.
@@ -42,6 +49,8 @@ def declare(settings: CentralSettings) -> dict[str, pulumi.Input[Any]]:
             server_addresses=[str(superlink_settings.address)],
         ),
     )
+    pki.ca_certificate.apply(_tell_expiry(f"CA certificate of the federation {common.federation}", now))
+    pki.server_certificate.apply(_tell_expiry("server certificate of the SuperLink", now))
     network = zone_network(common, settings.site.network, superlink_rules(settings.admin_networks), provider=provider)
     superlink = FlowerSuperLink(
         common.zone,
@@ -80,6 +89,15 @@ def declare(settings: CentralSettings) -> dict[str, pulumi.Input[Any]]:
         "service_id": superlink.service_id,
         "registered_nodes": _register(nodes, superlink=superlink, ca_certificate=pki.ca_certificate),
     }
+
+
+def _tell_expiry(what: str, now: datetime) -> Callable[[str], None]:
+    def tell(pem: str) -> None:
+        warning = expiry_warning(pem, what=what, now=now)
+        if warning is not None:
+            pulumi.log.warn(warning)
+
+    return tell
 
 
 def _roll(zone: TrustedZone) -> ZoneRoll:

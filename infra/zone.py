@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pulumi
 
+from components.pki_rules import expiry_warning
 from components.ports import supernode_rules
 from components.supernode_pool import FlowerSupernodePool, FlowerSupernodePoolArgs
 from components.zone_link import StackFacts, ZoneLink, ZoneLinkArgs
@@ -14,8 +16,12 @@ from infra.network import appliance_image, zone_network
 from infra.zone_settings import ZoneSettings
 
 
-def declare(settings: ZoneSettings) -> dict[str, pulumi.Input[Any]]:
+def declare(settings: ZoneSettings, *, now: datetime) -> dict[str, pulumi.Input[Any]]:
     """Declare the stack.
+
+    Args:
+        settings: What it is made from.
+        now: The current instant, aware; a CA that nears its end is told.
 
     Returns:
         Its outputs.
@@ -33,6 +39,9 @@ def declare(settings: ZoneSettings) -> dict[str, pulumi.Input[Any]]:
             ca_fingerprint=settings.ca_fingerprint,
         ),
     )
+    warning = expiry_warning(link.ca_certificate, what=f"CA certificate of the federation {common.federation}", now=now)
+    if warning is not None:
+        pulumi.log.warn(warning)
     provider = zone_provider(common.zone, settings.cloud)
     network = zone_network(common, settings.site.network, supernode_rules(), provider=provider)
     pool = FlowerSupernodePool(

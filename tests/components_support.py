@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import itertools
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,10 +67,9 @@ class RecordingCloud(pulumi.runtime.Mocks):
     backend_error: str | None = None
     declared: list[Declared] = field(default_factory=list)
     calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(100))
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        """Record the resource; ids are numbers, as OpenNebula's are."""
+        """Record the resource."""
         plain, secret_paths = reveal(dict(args.inputs))
         self.declared.append(
             Declared(
@@ -82,7 +81,7 @@ class RecordingCloud(pulumi.runtime.Mocks):
             outputs.update(_tls_outputs(args.typ, args.name))
         if args.typ == REGISTRATION:
             outputs.update({"nodeId": "12345678901234567890", "fingerprint": f"SHA256:{args.name}"})
-        return str(next(self._ids)), outputs
+        return mock_id(args.typ, args.name), outputs
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Answer a function of the engine's or of a provider's."""
@@ -137,6 +136,11 @@ def run_and_resolve(cloud: RecordingCloud, program: Callable[[], Mapping[str, An
     pulumi.runtime.set_mocks(cloud, project="flower-federation", **{"stack": "test", **options})
     pulumi.runtime.test(body)()
     return resolved
+
+
+def mock_id(type_: str, name: str) -> str:
+    """The id of a resource: a number, as OpenNebula's are, and the same however the engine's threads run."""
+    return str(zlib.crc32(f"{type_} {name}".encode()) % 10_000)
 
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"

@@ -21,6 +21,7 @@ COMMANDS = (
     "flower_federation.operations_cli",
     "flower_federation.demo",
     "flower_federation.preview",
+    "flower_federation.operations_image",
 )
 """Modules with subcommands, in the order of the help text."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.components_support import (
 )
 from tests.infra_support import load_stack
 
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 BERLIN = "organization/flower-federation/berlin-hospital"
 PARIS = "organization/flower-federation/paris-lab"
 MADRID = "organization/flower-federation/madrid-central"
@@ -42,13 +44,13 @@ def node(name: str, number: int, partition: int) -> dict[str, Any]:
 def run_central(cloud: RecordingCloud, folder: Path, **changes: Any) -> dict[str, Any]:
     settings = load_stack("madrid-central", folder, **changes)
     assert isinstance(settings, CentralSettings)
-    return run_and_resolve(cloud, lambda: central.declare(settings))
+    return run_and_resolve(cloud, lambda: central.declare(settings, now=NOW))
 
 
 def run_zone(cloud: RecordingCloud, folder: Path, stack: str = "berlin-hospital", **changes: Any) -> dict[str, Any]:
     settings = load_stack(stack, folder, **changes)
     assert isinstance(settings, ZoneSettings)
-    return run_and_resolve(cloud, lambda: zone.declare(settings))
+    return run_and_resolve(cloud, lambda: zone.declare(settings, now=NOW))
 
 
 def centre(**changes: Any) -> dict[str, Any]:
@@ -91,8 +93,8 @@ def test_each_node_of_the_trusted_zones_gets_one_registration_under_its_name(tmp
     outputs = run_central(cloud, tmp_path)
 
     names = ["berlin/supernode-0", "berlin/supernode-1", "paris/supernode-0"]
-    assert [resource.name for resource in cloud.of(REGISTRATION)] == names
-    assert [resource.inputs["name"] for resource in cloud.of(REGISTRATION)] == names
+    assert sorted(resource.name for resource in cloud.of(REGISTRATION)) == names
+    assert all(resource.inputs["name"] == resource.name for resource in cloud.of(REGISTRATION))
     assert [entry["name"] for entry in outputs["registered_nodes"]] == names
     assert all(entry["node_id"] == "12345678901234567890" for entry in outputs["registered_nodes"])
 
@@ -206,6 +208,18 @@ def test_a_zone_refuses_a_centre_that_it_cannot_trust_and_declares_nothing(
     assert value in refusal.value.value
     assert remedy in refusal.value.remedy
     assert cloud.declared == []
+
+
+def test_a_ca_that_nears_its_end_is_told_in_every_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", told.append)
+    settings = load_stack("paris-lab", tmp_path)
+    assert isinstance(settings, ZoneSettings)
+
+    near_the_end = datetime(2035, 12, 20, tzinfo=UTC)
+    run_and_resolve(RecordingCloud(stacks={MADRID: centre()}), lambda: zone.declare(settings, now=near_the_end))
+
+    assert any("CA certificate of the federation demo: expires at 2035-12-30" in line for line in told)
 
 
 def test_a_zone_reads_its_centre_and_its_own_vms_and_nothing_else(tmp_path: Path) -> None:

@@ -183,10 +183,10 @@ def test_an_interrupt_ends_without_a_traceback(
     assert "run it again" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status", "run", "demo"])
+@pytest.mark.parametrize("command", ["up", "down", "status", "run", "demo", "preview", "image build"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main([command, "--help"])
+        cli.main([*command.split(), "--help"])
 
     assert ended.value.code == 0
     assert "--json" in capsys.readouterr().out
