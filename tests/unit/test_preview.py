@@ -35,10 +35,9 @@ def console() -> Console:
 
 
 def repository(folder: Path) -> Path:
-    for command in (
-        ["init", "-q"],
-        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "x", "--allow-empty"],
-    ):
+    (folder / "README.md").write_text("x\n")
+    identity = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    for command in (["init", "-q"], ["add", "README.md"], [*identity, "commit", "-qm", "x"]):
         subprocess.run(["git", "-C", str(folder), *command], check=True)
     return folder
 
