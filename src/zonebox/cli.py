@@ -161,8 +161,8 @@ def _say(facts: dict[str, object], *, as_json: bool) -> None:
 
 async def serve(settings: Settings) -> None:
     """Run a zone until SIGTERM or SIGINT (guests stop too), or SIGHUP (guests run on). Raises ConfigError."""
-    zone = Zone(settings)
     with background.ownership(settings.state):
+        zone = Zone(settings)
         await zone.start()
         ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 

@@ -90,6 +90,17 @@ class Acl:
         )
         return id_
 
+    def add_group(self, gid: int) -> None:
+        """The rules that a new group gets through the default virtual data centre: hosts, networks, datastores."""
+        for _, resource, rights, zone in _FIRST_RULES[-3:]:
+            self.add(f"{GROUP | gid:x}", resource, rights, zone)
+
+    def delete_group(self, gid: int) -> None:
+        """Remove every rule of a group."""
+        for rule in self._store.all(_KIND):
+            if int(rule["USER"], 16) == GROUP | gid:
+                self._store.drop(_KIND, int(rule["ID"]))
+
     def delete(self, id_: int) -> None:
         """Remove a rule."""
         if self._store.view(_KIND, id_) is None:

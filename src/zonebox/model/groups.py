@@ -50,6 +50,7 @@ class GroupPool(Pool):
         self.free_name(name, -1)
         id_ = self.store.next_id(GROUP.key, GROUP.first_id)
         self._store_group(id_, name, {})
+        self.model.acl.add_group(id_)
         return id_
 
     def _store_group(self, id_: int, name: str, tree: Tree) -> None:
@@ -101,3 +102,4 @@ class GroupPool(Pool):
         if count:
             raise ActionRefused(f"Cannot delete group. Group {id_} is not empty, it contains {count} users.")
         self.store.drop(GROUP.key, id_)
+        self.model.acl.delete_group(id_)

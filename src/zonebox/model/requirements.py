@@ -14,6 +14,8 @@ from zonebox.errors import Refused
 
 _TOKEN = re.compile(r'\s*(?:(?P<mark>[()&|!](?!=)|!=|=~|=|<|>|@>)|"(?P<quoted>[^"]*)"|(?P<word>[^\s()&|!=<>"]+))')
 
+_OPERATORS = frozenset({"=", "!=", "<", ">", "=~", "@>"})
+
 
 def met(expression: str, attributes: Mapping[str, str]) -> bool:
     """Whether a host with these attributes meets an expression; an empty one is met.
@@ -69,6 +71,8 @@ class _Reader:
                 raise Refused(f"Error parsing requirements: a parenthesis is not closed in {self.expression}")
             return result
         operator, value = self._next(), self._next()
+        if operator not in _OPERATORS:
+            raise Refused(f"Error parsing requirements: {operator} is no comparison in {self.expression}")
         return self._compare(self.attributes.get(first.upper(), ""), operator, value)
 
     def _next(self) -> str:
