@@ -1,0 +1,171 @@
+"""A zone as a process: restarts, kill -9 at any moment, the command line, files and their modes, many VMs."""
+
+from __future__ import annotations
+
+import json
+import random
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyone
+import pytest
+
+from tests.zonebox_support import client, settings_for, start_process, wait_for, zone_process
+from zonebox.server import reply
+from zonebox.settings import Settings
+from zonebox.zone import Zone
+
+NETWORK = 'NAME="net"\nVN_MAD="dummy"\nBRIDGE="br0"\nAR=[TYPE="IP4",IP="10.0.0.1",SIZE="200"]'
+VM = 'NAME="v{}"\nCPU="0.01"\nMEMORY="8"\nNIC=[NETWORK_ID="0"]'
+
+
+def _zonebox(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "zonebox", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _running(one: Any, vm_id: int) -> bool:
+    vm = one.vm.info(vm_id)
+    return (int(vm.STATE), int(vm.LCM_STATE)) == (3, 3)
+
+
+def test_objects_and_running_vms_survive_an_orderly_restart(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    zone = start_process(settings)
+    try:
+        one = client(zone)
+        one.vn.allocate(NETWORK, -1)
+        wait_for(lambda: int(one.vn.info(0).STATE) == 1, "the network")
+        one.vm.allocate(VM.format(0))
+        wait_for(lambda: _running(one, 0), "the VM")
+        before = one.vm.info(0).TEMPLATE
+        assert zone.end() == 0
+        zone = start_process(settings)
+        one = client(zone)
+        after = one.vm.info(0)
+        assert before == after.TEMPLATE
+        assert int(after.STATE) == 8, "SIGTERM stops the zone's guests too"
+        assert one.vm.allocate(VM.format(1)) == 1, "ids go on where they were"
+    finally:
+        zone.kill()
+
+
+@pytest.mark.slow
+def test_nothing_that_was_answered_is_lost_when_the_zone_is_killed_at_random(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    dice = random.Random(20261124)
+    answered: dict[int, bool] = {}
+    for round_ in range(4):
+        zone = start_process(settings)
+        one = client(zone)
+        if round_ == 0:
+            one.vn.allocate(NETWORK, -1)
+            wait_for(lambda one=one: int(one.vn.info(0).STATE) == 1, "the network")
+        end = time.monotonic() + dice.uniform(0.05, 0.4)
+        while time.monotonic() < end:
+            gone = [vm_id for vm_id, alive in answered.items() if alive]
+            if gone and dice.random() < 0.3:
+                victim = dice.choice(gone)
+                try:
+                    one.vm.action("terminate-hard", victim)
+                except pyone.OneActionException:
+                    continue
+                answered[victim] = False
+            else:
+                answered[one.vm.allocate(VM.format(len(answered)))] = True
+        zone.kill()
+    zone = start_process(settings)
+    try:
+        one = client(zone)
+        wanted = {vm_id for vm_id, alive in answered.items() if alive}
+
+        def as_answered() -> bool:
+            return {int(vm.ID) for vm in one.vmpool.info(-2, -1, -1, -1).VM} == wanted
+
+        wait_for(as_answered, "the pool as answered")
+        wait_for(lambda: all(_running(one, vm_id) for vm_id in wanted), "all VMs running")
+        leases = [int(lease.VM) for ar in one.vn.info(0).AR_POOL.AR for lease in ar.LEASES.LEASE]
+        assert sorted(leases) == sorted(wanted)
+    finally:
+        zone.kill()
+
+
+def test_secrets_are_readable_for_their_owner_only(tmp_path: Path) -> None:
+    with zone_process(tmp_path, plain_http=False) as zone:
+        state = zone.settings.state
+        for name in ("one_auth", "server.key", "ca.key", "zonebox.sqlite"):
+            assert stat.S_IMODE((state / name).stat().st_mode) == 0o600, name
+        assert client(zone).system.version() == "7.0.1"
+
+
+def test_up_is_safe_to_repeat_and_down_stops(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    where = ("--state", str(settings.state))
+    start = ("up", "--name", "t", *where, "--address", settings.address, "--driver", "fake", "--json")
+    first = _zonebox(*start)
+    try:
+        assert first.returncode == 0, first.stderr
+        facts = json.loads(first.stdout)
+        assert facts["oned"] == f"https://{settings.address}:2633/RPC2"
+        assert json.loads(_zonebox(*start).stdout)["pid"] == facts["pid"]
+        assert json.loads(_zonebox("status", *where, "--json").stdout)["running"] is True
+    finally:
+        stopped = _zonebox("down", *where)
+    assert stopped.stdout == "stopped\n"
+    assert _zonebox("status", *where).returncode == 1
+    assert _zonebox("down", *where).stdout == "nothing was running\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "remedy"),
+    [
+        (("--address", "10.0.0.1", "--plain-http"), "10.0.0.1", "Leave --plain-http out"),
+        (("--address", "somewhere"), "somewhere", "Pass --address"),
+        (("--address", "127.0.0.1", "--name", "A B"), "A B", "Choose another --name"),
+        (("--address", "127.0.0.1", "--driver", "kvm"), "kvm", "--driver process or --driver fake"),
+        (("--address", "127.0.0.1", "--share", "data=/tmp"), "data=/tmp", "Correct the option"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_value_and_remedy(
+    tmp_path: Path, options: tuple[str, ...], value: str, remedy: str
+) -> None:
+    done = _zonebox("serve", "--state", str(tmp_path / "z"), "--name", "t", *options)
+    assert done.returncode == 2
+    assert value in done.stderr
+    assert remedy in done.stderr
+
+
+def test_two_processes_do_not_share_a_state_folder(tmp_path: Path) -> None:
+    with zone_process(tmp_path) as zone:
+        again = ("serve", "--state", str(zone.settings.state), "--name", "t", "--address", "127.0.0.1")
+        done = _zonebox(*again, "--driver", "fake")
+        assert done.returncode == 2
+        assert "one zone process may use a state folder at a time" in done.stderr
+
+
+def test_help_teaches_with_examples() -> None:
+    text = _zonebox("--help").stdout
+    assert "zonebox up --name madrid" in text
+    assert "one_auth" in text
+
+
+def test_a_thousand_vms_are_listed_within_200_ms(tmp_path: Path) -> None:
+    settings: Settings = settings_for(tmp_path)
+    zone = Zone(settings)
+    root = zone.users.by_id(0)
+    with zone.store.transaction():
+        for number in range(1000):
+            zone.model.vms.allocate(root, f'NAME="v{number}"\nCPU="0.01"\nMEMORY="8"', hold=True)
+    body = "".join(f"<param><value>{value}</value></param>" for value in (zone.session, *["<i4>-1</i4>"] * 4))
+    request = f"<methodCall><methodName>one.vmpool.info</methodName><params>{body}</params></methodCall>".encode()
+    took = []
+    for _ in range(5):
+        start = time.perf_counter()
+        answer = reply(zone.model, zone.registry, request)
+        took.append(time.perf_counter() - start)
+    assert answer.count(b"&lt;/VM&gt;") == 1000
+    assert min(took) < 0.2
