@@ -20,12 +20,13 @@ from flower_appliance.childwatch import ChildWatch
 from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.enrolment import Enrolment, ask_enrolment
 from flower_appliance.errors import ApplianceError, OneGateError
-from flower_appliance.guest import Guest
 from flower_appliance.liveness import Liveness
+from flower_appliance.machine import LOGS
 from flower_appliance.onegate import OneGate, OwnVm
-from flower_appliance.plan import SUPERNODE_UNIT, Plan, plan
+from flower_appliance.plan import SUPERNODE_UNIT, File, Plan, plan
 from flower_appliance.publisher import Publisher, encoded
 from flower_appliance.readiness import Verdict, run_checks
+from flower_appliance.services import Host, MakeServices, no_files
 from flower_appliance.supervisor import Listener, Supervisor
 from flower_appliance.version import FLOWER_VERSION
 
@@ -57,24 +58,34 @@ class Appliance:
 
     def __init__(
         self,
-        guest: Guest,
+        guest: Host,
         *,
         onegate: OneGate | None,
         secrets: tuple[str, ...] = (),
+        make_services: MakeServices | None = None,
+        service_files: Callable[[Plan], tuple[File, ...]] = no_files,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Run in `guest`, reporting through `onegate`."""
+        """Run in `guest`, reporting through `onegate`.
+
+        Args:
+            secrets: texts that never reach a log.
+            make_services: makes what runs the services; by default this process is their init.
+            service_files: files that it needs for a plan, such as unit files.
+        """
         self._guest = guest
         self._onegate = onegate
         self._now = now
         self._clock = clock
         self._publisher = Publisher(onegate, unix_time_s=lambda: now().timestamp())
-        self._supervisor = Supervisor(
-            logs=guest.machine("").path("/var/log/flower"),
-            base_environment=guest.base_environment(),
-            listener=Listener(on_start=self._on_start, on_line=self._on_line, on_exit=self._on_exit),
-            secrets=secrets,
+        self._service_files = service_files
+        logs = guest.machine("").path(LOGS)
+        listener = Listener(on_start=self._on_start, on_line=self._on_line, on_exit=self._on_exit)
+        self._supervisor = (
+            make_services(logs, listener)
+            if make_services is not None
+            else Supervisor(logs=logs, base_environment=guest.base_environment(), listener=listener, secrets=secrets)
         )
         self._stopping = asyncio.Event()
         self._look = asyncio.Event()
@@ -164,7 +175,8 @@ class Appliance:
                 await self._meet_onegate()
             machine = self._guest.machine(self._vm_name)
             wanted = plan(context, machine)
-            applied = await asyncio.to_thread(apply, wanted, machine)
+            extra_files = self._service_files(wanted)
+            applied = await asyncio.to_thread(apply, wanted, machine, extra_files=extra_files)
         except (ApplianceError, OSError) as error:
             if self._refusal != str(error):
                 LOG.error("%s", error)

@@ -1,4 +1,4 @@
-"""`python -m flower_appliance`: boot a process VM, show a plan, write the process image. No logic of its own."""
+"""`python -m flower_appliance`: boot a VM, show a plan, write the process image. No logic of its own."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ from flower_appliance.guest import Guest, onegate_access
 from flower_appliance.image import render_process_image
 from flower_appliance.logfile import RotatingLog
 from flower_appliance.machine import LOGS, ONEGATE_CA, Machine
+from flower_appliance.machine_guest import MachineGuest, runs_systemd
 from flower_appliance.onegate import OneGate
 from flower_appliance.plan import describe, plan, systemd_files
 from flower_appliance.redaction import RedactingFilter, Redactor
+from flower_appliance.services import Host, Services
 from flower_appliance.shellvars import parse_assignments
+from flower_appliance.supervisor import Listener
+from flower_appliance.systemd import Systemd
 
 LOG = logging.getLogger("flower_appliance")
 SECRET_VARIABLES = ("FL_SERVER_KEY",)
@@ -45,7 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m flower_appliance", description=flower_appliance.__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    boot = commands.add_parser("boot", help="be the init of a process VM (VM_ID, VM_ROOT, VM_CONTEXT, VM_ADDRESS)")
+    boot = commands.add_parser(
+        "boot",
+        help="configure and watch this machine: the init of a process VM (VM_ID, VM_ROOT, VM_CONTEXT, VM_ADDRESS), or "
+        "beside systemd on a machine of its own",
+    )
     boot.set_defaults(run=_boot)
     shown = commands.add_parser("plan", help="show what a CONTEXT would make of a machine, and change nothing")
     shown.add_argument("--context", type=Path, required=True, metavar="FILE", help="a context.sh")
@@ -67,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _boot(_: argparse.Namespace) -> int:
-    guest = Guest.from_environment(os.environ)
+    guest: Host = MachineGuest.find() if runs_systemd() else Guest.from_environment(os.environ)
     try:
         values: Mapping[str, str] = guest.context_values()
     except (ContextError, OSError):
@@ -81,8 +89,15 @@ def _boot(_: argparse.Namespace) -> int:
     return 0
 
 
-async def _run(guest: Guest, onegate: OneGate | None, secrets: tuple[str, ...]) -> None:
-    appliance = Appliance(guest, onegate=onegate, secrets=secrets)
+async def _run(guest: Host, onegate: OneGate | None, secrets: tuple[str, ...]) -> None:
+    if isinstance(guest, MachineGuest):
+
+        def make(logs: Path, listener: Listener) -> Services:
+            return Systemd(logs=logs, listener=listener, secrets=secrets)
+
+        appliance = Appliance(guest, onegate=onegate, secrets=secrets, make_services=make, service_files=systemd_files)
+    else:
+        appliance = Appliance(guest, onegate=onegate, secrets=secrets)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, appliance.ask_to_stop)
@@ -90,7 +105,7 @@ async def _run(guest: Guest, onegate: OneGate | None, secrets: tuple[str, ...]) 
     await appliance.run()
 
 
-def _onegate_ca(guest: Guest, values: Mapping[str, str]) -> Path | None:
+def _onegate_ca(guest: Host, values: Mapping[str, str]) -> Path | None:
     """OneGate's CA as a file, before the CONTEXT is known to be good: its refusal is reported through OneGate, too."""
     raw = Fields(values).decoded("FL_ONEGATE_CA", why="", required=False)
     if not raw:

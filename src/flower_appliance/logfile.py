@@ -72,7 +72,8 @@ class RotatingLog:
         os.close(self._descriptor)
 
     def _open(self) -> None:
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        # Never through a link: on a machine of its own root writes here, and the gateway's user may write, too.
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o640)
         self._size = os.fstat(self._descriptor).st_size
 
     def _rotate(self) -> None:

@@ -73,7 +73,7 @@ def build_base(base: Base, *, cache: Cache, run: Runner, env: Mapping[str, str],
     Raises:
         ToolError: mmdebstrap failed.
     """
-    key = digest([repr(base), _INITRD_MODULES, str(epoch_s)])
+    key = digest([base.suite, base.architecture, *base.packages, _INITRD_MODULES, str(epoch_s)])
 
     def build(folder: Path) -> None:
         modules = f'printf "%s\\n" {_INITRD_MODULES} > "$1/etc/initramfs-tools/modules"'

@@ -28,6 +28,8 @@ class Base:
     packages: tuple[str, ...]
     leave_out: tuple[str, ...]
     """Guest paths (glob patterns) that no service needs: manuals, translations."""
+    masked_units: tuple[str, ...]
+    """systemd units of the packages that must never start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +126,7 @@ def _base(section: Mapping[str, Any]) -> Base:
         python=str(section["python"]),
         packages=_texts(section["packages"]),
         leave_out=_texts(section["leave_out"]),
+        masked_units=_texts(section["masked_units"]),
     )
 
 

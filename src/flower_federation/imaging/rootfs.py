@@ -17,6 +17,8 @@ from flower_federation.processes import Runner, require
 
 SERVICE_USER = "flower"
 SERVICE_ID = 900  # below 1000, so that log-in tools hide it; fixed, so that disks with identities outlive an image
+ONE_CONTEXT = "usr/sbin/one-contextd"
+"""OpenNebula's own contextualisation: where the base has it, cloud-init stays off."""
 _EXTRA_FOLDERS = ("etc/flower", "etc/flower/certs", "var/lib/flower", "var/log/flower", "srv/flower/data")
 
 
@@ -73,6 +75,12 @@ def make_root(
         (root / name).mkdir(parents=True, exist_ok=True)
     shutil.copytree(overlay, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
     _enable_units(root, overlay)
+    for name in recipe.base.masked_units:
+        (root / "etc/systemd/system" / name).unlink(missing_ok=True)
+        (root / "etc/systemd/system" / name).symlink_to("/dev/null")
+    if (root / ONE_CONTEXT).exists():
+        # Two programs that configure the network from the same CONTEXT would undo each other's work.
+        (root / "etc/cloud/cloud-init.disabled").touch()
     (root / "boot" / "grub").mkdir(parents=True, exist_ok=True)
     (root / "boot" / "grub" / "grub.cfg").write_text(grub_config(root, recipe.disk), encoding="utf-8")
     _strip(root, recipe.base.leave_out)
