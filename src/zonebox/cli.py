@@ -77,7 +77,8 @@ def _add_zone_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--driver",
         default="process",
-        help="process: a VM is a folder and processes; fake: VMs in memory (default process)",
+        help="process: a VM is a folder and processes; nspawn: a container with the image's own root file system "
+        "(needs root, and --onegate-host); fake: VMs in memory (default process)",
     )
     command.add_argument(
         "--share",

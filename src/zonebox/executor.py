@@ -11,6 +11,7 @@ from pathlib import Path
 
 from zonebox import files
 from zonebox.drivers.base import Driver, DriverError, GuestSpec, GuestState
+from zonebox.drivers.nics import nics_of
 from zonebox.model import context
 from zonebox.model.states import Vm, state_name
 from zonebox.model.zone_model import Model
@@ -112,6 +113,9 @@ class Executor:
             address=text(nic, "IP") or None,
             images=tuple(images),
             shares=self.model.settings.shares,
+            nics=nics_of(made, vectors(tree, "NIC"), vectors(tree, "SECURITY_GROUP_RULE")),
+            memory_mb=int(text(tree, "MEMORY") or 1024),
+            vcpus=int(text(tree, "VCPU") or max(1, round(float(text(tree, "CPU") or 1)))),
         )
 
     def _token(self, vm: Tree) -> str:

@@ -13,6 +13,7 @@ import logging
 import re
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from zonebox import tls
 from zonebox.clock import Clock, SystemClock
 from zonebox.drivers.base import Driver
 from zonebox.drivers.fake import FakeDriver
+from zonebox.drivers.nspawn import NspawnDriver
+from zonebox.drivers.process import ProcessDriver
 from zonebox.errors import ConfigError
 from zonebox.executor import Executor
 from zonebox.machines import Machines, Networks
@@ -94,7 +97,7 @@ class Zone:
         self.store = Store(settings.state / "zonebox.sqlite")
         self.work = Work(self.clock)
         self.model = Model(self.store, self.clock, settings, random or SystemRandom(), self.work)
-        self.driver = driver or make_driver(settings.driver)
+        self.driver = driver or make_driver(settings.driver, onegate=(settings.address, settings.ports[2]))
         self.executor = Executor(self.model, self.driver, self.work, settings.state)
         self.registry = table.build()
         self.users = self.model.users
@@ -199,20 +202,29 @@ class Zone:
         await asyncio.gather(*(stop_one(vm_id) for vm_id in running))
 
 
-def make_driver(name: str) -> Driver:
-    """The driver with a name. Raises ConfigError for an unknown one."""
-    if name == "fake":
-        return FakeDriver()
-    module = _optional("zonebox.drivers.process") if name == "process" else None
-    if module is None:
+def make_driver(name: str, *, onegate: tuple[str, int] | None = None) -> Driver:
+    """The driver with a name.
+
+    Args:
+        name: process, nspawn or fake.
+        onegate: address and port of the zone's OneGate, for drivers whose guests cannot reach the host by themselves.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    makers: dict[str, Callable[[], Driver]] = {
+        "process": ProcessDriver,
+        "nspawn": lambda: NspawnDriver(onegate=onegate),
+        "fake": FakeDriver,
+    }
+    if name not in makers:
         raise ConfigError(
             f"driver {name}",
-            "the driver must be process or fake",
+            f"the driver must be one of {', '.join(makers)}",
             "no other way of running VMs is built in",
-            "Pass --driver process or --driver fake to zonebox.",
+            "Pass one of these as --driver to zonebox.",
         )
-    driver: Driver = module.ProcessDriver()
-    return driver
+    return makers[name]()
 
 
 def _optional(module: str) -> Any:

@@ -8,6 +8,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from zonebox.drivers.nics import NicSpec
+
 
 class GuestState(Enum):
     """What a driver knows of a guest after a restart of the zone."""
@@ -38,6 +40,12 @@ class GuestSpec:
     """Files of the VM's image disks, first disk first."""
     shares: Mapping[str, Path]
     """Guest path -> host folder."""
+    nics: tuple[NicSpec, ...] = ()
+    """NICs with an address, for drivers with real networks."""
+    memory_mb: int = 1024
+    """MEMORY, for drivers that start a machine."""
+    vcpus: int = 1
+    """VCPU, or CPU rounded up."""
 
 
 class DriverError(Exception):
