@@ -19,7 +19,7 @@ from zonebox.server import reply
 from zonebox.settings import Settings
 from zonebox.zone import Zone
 
-NETWORK = 'NAME="net"\nVN_MAD="dummy"\nBRIDGE="br0"\nAR=[TYPE="IP4",IP="10.0.0.1",SIZE="200"]'
+NETWORK = 'NAME="net"\nVN_MAD="dummy"\nBRIDGE="br0"\nAR=[TYPE="IP4",IP="10.0.0.1",SIZE="4000"]'
 VM = 'NAME="v{}"\nCPU="0.01"\nMEMORY="8"\nNIC=[NETWORK_ID="0"]'
 
 
@@ -87,7 +87,11 @@ def test_nothing_that_was_answered_is_lost_when_the_zone_is_killed_at_random(tmp
             return {int(vm.ID) for vm in one.vmpool.info(-2, -1, -1, -1).VM} == wanted
 
         wait_for(as_answered, "the pool as answered")
-        wait_for(lambda: all(_running(one, vm_id) for vm_id in wanted), "all VMs running")
+
+        def all_running() -> bool:
+            return all(int(vm.LCM_STATE) == 3 for vm in one.vmpool.info(-2, -1, -1, -1).VM)
+
+        wait_for(all_running, "all VMs running")
         leases = [int(lease.VM) for ar in one.vn.info(0).AR_POOL.AR for lease in ar.LEASES.LEASE]
         assert sorted(leases) == sorted(wanted)
     finally:
