@@ -121,15 +121,15 @@ def _compare_ordered(item: Property, type_: ListOf, old: list[Any], new: list[An
 def _compare_unordered(item: Property, type_: ListOf, old: list[Any], new: list[Any], path: Path) -> list[Change]:
     _, added, removed = paired(item, type_, old, new)
     found: list[Change] = []
-    for index in list(added):
-        if isinstance(new[index], Unknown) and removed:
-            removed.pop(0)
-            found.append(Change(path=(*path, index), kind=Kind.UPDATE))
-        elif index in removed:
+    for index in added:
+        if index in removed and not isinstance(new[index], Unknown):
             removed.remove(index)
             found += _compare(item, type_.item, old[index], new[index], (*path, index))
+        elif removed:
+            removed.pop(0)
+            found.append(Change(path=(*path, index), kind=Kind.UPDATE))
         else:
-            found.append(Change(path=(*path, index), kind=Kind.ADD if index >= len(old) else Kind.UPDATE))
+            found.append(Change(path=(*path, index), kind=Kind.ADD))
     return found + [Change(path=(*path, index), kind=Kind.DELETE) for index in removed]
 
 

@@ -123,7 +123,8 @@ def secret_paths(resource: Resource, state: Values, inputs: Values, marked: Secr
         if (isinstance(text, str) and text in values) or by_name:
             secrets.add(path)
     secrets.update(_defined_secrets(resource.record, state, ()))
-    return frozenset(secrets)
+    # What lies in a secret is one already; the engine takes no secret within a secret.
+    return frozenset(path for path in secrets if not any(path[:size] in secrets for size in range(1, len(path))))
 
 
 def _secret_name(name: str) -> bool:

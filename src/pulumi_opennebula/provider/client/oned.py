@@ -11,6 +11,8 @@ import threading
 import xmlrpc.client
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ExpatError
 
 import pyone
 import requests
@@ -120,7 +122,19 @@ class Oned:
 
     async def info(self, method: str, *arguments: Any) -> Body:
         """Call a method that answers with XML, and return its root element."""
-        return body_of(str(await self.call(method, *arguments)))
+        answer = str(await self.call(method, *arguments))
+        try:
+            return body_of(answer)
+        except ParseError as err:
+            raise self._not_oned(method, err) from err
+
+    def _not_oned(self, method: str, err: Exception) -> UnreachableError:
+        return UnreachableError(
+            f"endpoint {self._settings.endpoint} gave no answer to one.{method} that can be read",
+            "it must speak OpenNebula's XML-RPC",
+            f"reading the answer failed: {str(err)[:200]}",
+            "Check that opennebula:endpoint names oned (port 2633, path /RPC2), not another server",
+        )
 
     def _call(self, method: str, arguments: tuple[Any, ...], reading: bool) -> Any:
         self._server.transport.reading(reading)
@@ -128,13 +142,8 @@ class Oned:
             success, value, code = self._server.answer(method, arguments)[:3]
         except requests.RequestException as err:
             raise unreachable("endpoint", self._settings.endpoint, err) from err
-        except (xmlrpc.client.Error, ValueError, pyone.OneException) as err:
-            raise UnreachableError(
-                f"endpoint {self._settings.endpoint} answered {str(err)[:200]!r} to one.{method}",
-                "it must speak OpenNebula's XML-RPC",
-                "the answer is no XML-RPC answer of oned",
-                "Check that opennebula:endpoint names oned (port 2633, path /RPC2), not another server",
-            ) from err
+        except (xmlrpc.client.Error, ExpatError, ValueError, pyone.OneException) as err:
+            raise self._not_oned(method, err) from err
         if success:
             return value
         raise refusal(method, str(value), int(code), self._settings)

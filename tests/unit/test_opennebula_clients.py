@@ -1,0 +1,187 @@
+"""The two clients against small servers: what is sent, what is repeated, and how errors are told."""
+
+from __future__ import annotations
+
+import json
+import threading
+import xmlrpc.client
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from pulumi_opennebula.errors import CredentialsError, NotAllowedError, NotFoundError, RefusedError, UnreachableError
+from pulumi_opennebula.provider.client.oned import Oned
+from pulumi_opennebula.provider.client.oneflow import OneFlow
+from pulumi_opennebula.provider.settings import ZoneSettings
+
+Answer = tuple[int, bytes]
+
+
+@dataclass(kw_only=True)
+class Server:
+    """A server that answers with what it is told, and remembers what it was asked."""
+
+    url: str
+    answer: Callable[[str, str, bytes], Answer]
+    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+    connections: set[Any] = field(default_factory=set)
+    authorizations: list[str | None] = field(default_factory=list)
+
+
+@contextmanager
+def running(answer: Callable[[str, str, bytes], Answer]) -> Iterator[Server]:
+    found = Server(url="", answer=answer)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            found.asked.append((self.command, self.path, body))
+            found.connections.add(self.client_address)
+            found.authorizations.append(self.headers.get("Authorization"))
+            status, content = found.answer(self.command, self.path, body)
+            if status == 0:
+                self.close_connection = True
+                return
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = handle_any  # noqa: N815 - the base class's names
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def reply(success: bool, value: Any, code: int = 0) -> Answer:
+    return 200, xmlrpc.client.dumps(([success, value, code],), methodresponse=True).encode()
+
+
+def settings(url: str, **changes: Any) -> ZoneSettings:
+    return ZoneSettings(endpoint=f"{url}/RPC2", username="oneadmin", password="hush", request_timeout_s=5, **changes)
+
+
+async def at_once(seconds: float) -> None:
+    """Do not wait between attempts."""
+
+
+async def test_a_call_carries_user_and_arguments_and_returns_the_value() -> None:
+    with running(lambda *_: reply(True, 7)) as server:
+        assert await Oned(settings(server.url)).call("vn.allocate", 'NAME="a"', -1) == 7
+        parameters, method = xmlrpc.client.loads(server.asked[0][2])
+    assert method == "one.vn.allocate"
+    assert parameters == ("oneadmin:hush", 'NAME="a"', -1)
+
+
+async def test_an_answer_in_xml_becomes_nested_dicts() -> None:
+    with running(lambda *_: reply(True, "<VNET><ID>3</ID><CLUSTERS><ID>0</ID><ID>1</ID></CLUSTERS></VNET>")) as server:
+        body = await Oned(settings(server.url)).info("vn.info", 3)
+    assert body == {"ID": "3", "CLUSTERS": {"ID": ["0", "1"]}}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(0x100, CredentialsError), (0x200, NotAllowedError), (0x400, NotFoundError), (0x2000, RefusedError)],
+)
+async def test_error_codes_of_oned_become_errors_that_carry_its_text(code: int, kind: type[RefusedError]) -> None:
+    with (
+        running(lambda *_: reply(False, "[one.image.info] Error getting image [4].", code)) as server,
+        pytest.raises(kind) as caught,
+    ):
+        await Oned(settings(server.url)).call("image.info", 4)
+    assert caught.value.answer == "[one.image.info] Error getting image [4]."
+    assert type(caught.value) is kind
+    assert "hush" not in str(caught.value)
+
+
+async def test_reads_share_a_connection_and_are_repeated_when_it_breaks() -> None:
+    answers = iter([(0, b""), reply(True, "7.0.1"), reply(True, "7.0.1")])
+    with running(lambda *_: next(answers)) as server:
+        oned = Oned(settings(server.url), pause=at_once)
+        assert await oned.call("system.version") == "7.0.1"
+        assert await oned.call("system.version") == "7.0.1"
+        assert len(server.asked) == 3
+
+
+async def test_what_changes_something_is_sent_once_whatever_happens() -> None:
+    with running(lambda *_: (0, b"")) as server, pytest.raises(UnreachableError, match="it must answer"):
+        await Oned(settings(server.url), pause=at_once).call("vn.allocate", 'NAME="a"', -1)
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("content", [b"<html>It works!</html>", b"", b"{}"])
+async def test_a_server_that_is_not_oned_is_told_apart_from_one_that_refuses(content: bytes) -> None:
+    with (
+        running(lambda *_: (200, content)) as server,
+        pytest.raises(UnreachableError, match=r"it must speak OpenNebula's XML-RPC.*port 2633, path /RPC2"),
+    ):
+        await Oned(settings(server.url), pause=at_once).call("system.version")
+
+
+async def test_an_endpoint_that_is_not_there_is_named_with_the_setting_to_correct() -> None:
+    with pytest.raises(UnreachableError) as caught:
+        await Oned(settings("http://127.0.0.1:9"), pause=at_once).call("system.version")
+    assert "endpoint http://127.0.0.1:9/RPC2" in str(caught.value)
+    assert "Connection refused" in str(caught.value)
+
+
+async def test_oneflow_is_asked_with_basic_authentication_and_answers_json() -> None:
+    with running(lambda *_: (201, json.dumps({"DOCUMENT": {"ID": "4"}}).encode())) as server:
+        flow = OneFlow(settings(server.url), server.url)
+        assert await flow.action("/service_template/3", "instantiate", merge_template={}) == {"DOCUMENT": {"ID": "4"}}
+        method, path, body = server.asked[0]
+        assert (method, path) == ("POST", "/service_template/3/action")
+        assert json.loads(body) == {"action": {"perform": "instantiate", "params": {"merge_template": {}}}}
+        assert server.authorizations[0] is not None and server.authorizations[0].startswith("Basic ")
+
+
+async def test_an_empty_answer_of_oneflow_is_nothing() -> None:
+    with running(lambda *_: (204, b"")) as server:
+        assert await OneFlow(settings(server.url), server.url).send("DELETE", "/service/3") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "says"),
+    [
+        (401, CredentialsError, "Invalid credentials"),
+        (404, NotFoundError, "Error getting document"),
+        (400, RefusedError, "must match regexp"),
+        (500, RefusedError, "Role zz not found"),
+    ],
+)
+async def test_errors_of_oneflow_carry_its_text(status: int, kind: type[RefusedError], says: str) -> None:
+    with running(lambda *_: (status, says.encode())) as server, pytest.raises(kind, match=says) as caught:
+        await OneFlow(settings(server.url), server.url, pause=at_once).get("/service/3")
+    assert caught.value.code == status
+
+
+async def test_oneflow_reads_are_repeated_and_changes_are_not() -> None:
+    with running(lambda *_: (0, b"")) as server:
+        flow = OneFlow(settings(server.url), server.url, pause=at_once)
+        with pytest.raises(UnreachableError):
+            await flow.get("/service")
+        assert len(server.asked) == 3
+        with pytest.raises(UnreachableError):
+            await flow.send("DELETE", "/service/3")
+        assert len(server.asked) == 4
+
+
+async def test_a_server_that_is_not_oneflow_is_told_by_its_answer() -> None:
+    with running(lambda *_: (200, b"<html>")) as server, pytest.raises(UnreachableError, match="port 2474"):
+        await OneFlow(settings(server.url), server.url, pause=at_once).get("/service")

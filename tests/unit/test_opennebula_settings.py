@@ -1,0 +1,73 @@
+"""Settings: from configuration or the environment, and refused with what to set where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_opennebula.errors import ConfigurationError
+from pulumi_opennebula.provider.settings import REQUEST_TIMEOUT_S, settings_of
+
+GOOD = {"endpoint": "https://front-end:2633/RPC2", "username": "oneadmin", "password": "hush"}
+
+
+def test_configuration_wins_over_the_environment_and_the_environment_fills_in() -> None:
+    environment = {
+        "OPENNEBULA_ENDPOINT": "https://other:2633/RPC2",
+        "OPENNEBULA_FLOW_ENDPOINT": "https://front-end:2474/",
+        "OPENNEBULA_INSECURE": "true",
+    }
+    found = settings_of(GOOD, environment)
+    assert found.endpoint == "https://front-end:2633/RPC2"
+    assert found.flow_endpoint == "https://front-end:2474"
+    assert found.verify is False
+    assert found.request_timeout_s == REQUEST_TIMEOUT_S
+    assert "hush" not in repr(found)
+
+
+def test_everything_may_come_from_the_environment(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_text("x")
+    found = settings_of(
+        {},
+        {
+            "OPENNEBULA_ENDPOINT": "http://127.0.0.1:2633/RPC2",
+            "OPENNEBULA_USERNAME": "a",
+            "OPENNEBULA_PASSWORD": "b",
+            "OPENNEBULA_CA_FILE": str(ca),
+        },
+    )
+    assert (found.username, found.password, found.verify) == ("a", "b", str(ca))
+
+
+def test_default_tags_are_merged_in_order_from_a_list_or_its_json() -> None:
+    tags = [{"tags": {"a": "1", "b": "1"}}, {"tags": {"b": "2"}}]
+    assert settings_of({**GOOD, "defaultTags": tags}, {}).default_tags == {"a": "1", "b": "2"}
+    assert settings_of({**GOOD, "defaultTags": '[{"tags": {"a": "1"}}]'}, {}).default_tags == {"a": "1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "remedy"),
+    [
+        ({"endpoint": None}, "endpoint is missing", "Set OPENNEBULA_ENDPOINT"),
+        ({"password": ""}, "password is missing", "pulumi config set --secret opennebula:password"),
+        ({"endpoint": "front-end"}, "endpoint is 'front-end'", "something like https://front-end:2633/RPC2"),
+        ({"endpoint": "https://"}, "endpoint is 'https://'", "opennebula:endpoint or OPENNEBULA_ENDPOINT"),
+        ({"endpoint": "https://a:b@c/RPC2"}, "endpoint is 'c/RPC2'", "opennebula:endpoint"),
+        ({"flowEndpoint": "ftp://a"}, "flowEndpoint is 'ftp://a'", "something like https://front-end:2474"),
+        ({"caFile": "/no/such/file"}, "caFile is '/no/such/file'", "OPENNEBULA_CA_FILE"),
+        ({"insecure": "perhaps"}, "insecure is 'perhaps'", "true or false"),
+        ({"requestTimeoutS": 0}, "requestTimeoutS is 0", "requestTimeoutS or remove it"),
+        ({"requestTimeoutS": "soon"}, "requestTimeoutS is 'soon'", "requestTimeoutS or remove it"),
+        ({"defaultTags": "project=x"}, "defaultTags is 'project=x'", "default_tags"),
+        ({"defaultTags": ["x"]}, "defaultTags is ['x']", "default_tags"),
+    ],
+)
+def test_wrong_settings_are_refused_with_value_and_remedy(change: dict[str, Any], value: str, remedy: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings_of({**GOOD, **change}, {})
+    assert caught.value.value == value
+    assert remedy in caught.value.remedy
+    assert "hush" not in str(caught.value)
