@@ -62,6 +62,12 @@ MACHINE = Record(
 
 GET_VIRTUAL_MACHINES_INPUTS = (
     Property(
+        name="id",
+        type="string",
+        description="Identifies this look-up.",
+        unsupported="it is an output that only identifies the look-up; a VM is found by nameRegex or tags",
+    ),
+    Property(
         name="nameRegex", type="string", description="Regular expression that the VM's name must contain a match of."
     ),
     Property(

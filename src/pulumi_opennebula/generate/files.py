@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pulumi_opennebula.definitions import FUNCTIONS, RESOURCES
 from pulumi_opennebula.definitions.model import snake_case
+from pulumi_opennebula.generate.docs import reference_page
 from pulumi_opennebula.generate.python import (
     exports_of,
     function_module,
@@ -15,6 +16,7 @@ from pulumi_opennebula.generate.python import (
     provider_module,
     resource_modules,
 )
+from pulumi_opennebula.provider.schema import schema_text
 
 ISOLATED = ("--isolated", "--config", 'lint.isort.known-first-party=["pulumi_opennebula"]')
 
@@ -29,7 +31,13 @@ def generated_files() -> dict[str, str]:
     names = [(module, exports_of(text)) for module, text in sorted(modules.items())]
     files = {f"sdk/{module}.py": format_python(text) for module, text in modules.items()}
     files["sdk/__init__.py"] = format_python(package_exports(names))
+    files["schema.json"] = schema_text()
     return files
+
+
+def generated_pages() -> dict[str, str]:
+    """Path under the repository's root -> text."""
+    return {"docs/reference/opennebula-properties.md": reference_page()}
 
 
 def format_python(text: str) -> str:

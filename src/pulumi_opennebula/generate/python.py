@@ -127,6 +127,7 @@ def provider_module() -> str:
 def function_module(function: Function) -> str:
     """The module of one function, plain and for outputs."""
     outputs = function_outputs(function)
+    inputs = [item for item in function.inputs if not item.unsupported]
     records = _records(item.type for item in outputs)
     result = f"{function.name[0].upper()}{function.name[1:]}Result"
     name = snake_case(function.name)
@@ -136,10 +137,10 @@ class {result}(dict[str, Any]):
     """What `{name}` finds."""
 
 {fields}'''
-    plain = "".join(f"    {item.python_name}: {_plain(item.type)} | None = None,\n" for item in function.inputs)
-    lifted = "".join(f"    {item.python_name}: {_input(item.type)} | None = None,\n" for item in function.inputs)
-    values = "".join(f'        "{item.name}": {item.python_name},\n' for item in function.inputs)
-    documented = _argument_docs(((item.python_name, item.description) for item in function.inputs), indent=8)
+    plain = "".join(f"    {item.python_name}: {_plain(item.type)} | None = None,\n" for item in inputs)
+    lifted = "".join(f"    {item.python_name}: {_input(item.type)} | None = None,\n" for item in inputs)
+    values = "".join(f'        "{item.name}": {item.python_name},\n' for item in inputs)
+    documented = _argument_docs(((item.python_name, item.description) for item in inputs), indent=8)
     functions = f'''def {name}(
     *,
 {plain}    opts: pulumi.InvokeOptions | None = None,
