@@ -70,6 +70,10 @@ class Executor:
             await self._stop(object_id, hard=name == "vm_stop-hard", ends=Vm(int(state)), keeps_host=keeps_host == "1")
         elif name in {"vm_reboot", "vm_reboot-hard"}:
             await self._reboot(object_id, hard=name == "vm_reboot-hard")
+        elif name == "vm_context":
+            vm = self.model.vms.peek(object_id)
+            if state_name(vm) == "RUNNING":
+                await self.driver.renew_context(self.spec(vm))
         elif name == "vm_exited":
             with self.model.store.transaction():
                 self.model.lifecycle.exited(object_id)
@@ -191,6 +195,8 @@ class Executor:
             self.work.add("vm_boot", id_, 0.0)
         elif name in {"RUNNING", "UNKNOWN"}:
             found = await self.driver.reattach(self.spec(vm), self.guest_exited)
+            # The last process may have stored a new CONTEXT and died before the guest was shown it.
+            await self.driver.renew_context(self.spec(vm))
             with self.model.store.transaction():
                 if found == GuestState.STOPPED:
                     self.model.lifecycle.exited(id_)

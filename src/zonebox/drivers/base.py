@@ -69,6 +69,10 @@ class Driver(Protocol):
         """Find the guest again after the zone was restarted."""
         ...
 
+    async def renew_context(self, spec: GuestSpec) -> None:
+        """Show a running guest the CONTEXT and the token of `spec` instead of what it was started with."""
+        ...
+
     async def close(self) -> None:
         """Let go of guests without stopping them."""
         ...

@@ -40,6 +40,11 @@ class FakeDriver:
         self._exits[spec.vm_id] = on_exit
         return GuestState.RUNNING
 
+    async def renew_context(self, spec: GuestSpec) -> None:
+        """Note what the guest is shown."""
+        if spec.vm_id in self.started:
+            self.started[spec.vm_id] = spec
+
     async def close(self) -> None:
         """Forget everything."""
         self.started.clear()

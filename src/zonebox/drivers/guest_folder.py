@@ -72,14 +72,18 @@ class GuestFolder:
         """
         for folder in (self.path, self.root, self.context):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_secret(self.context / "context.sh", render_context(context))
+        self.write_context(context, token)
+        for guest_path, host_path in shares.items():
+            self._share(guest_path, host_path)
+
+    def write_context(self, context: Mapping[str, str], token: str | None) -> None:
+        """Write what stands in for the CONTEXT disk; a guest that reads it meanwhile sees the old file or the new."""
         token_file = self.context / "token.txt"
         if token is None:
             token_file.unlink(missing_ok=True)
         else:
             write_secret(token_file, token)
-        for guest_path, host_path in shares.items():
-            self._share(guest_path, host_path)
+        write_secret(self.context / "context.sh", render_context(context))
 
     def _share(self, guest_path: str, host_path: Path) -> None:
         inner = PurePosixPath(guest_path)

@@ -10,7 +10,7 @@ from zonebox import template, trees
 from zonebox.errors import Refused
 from zonebox.model import context, disks, nics, permissions, quotas
 from zonebox.model.pool import Kind, Pool
-from zonebox.model.states import Vm
+from zonebox.model.states import Vm, state_name
 from zonebox.ports import Caller
 from zonebox.trees import Tree, clone, flag, listed, put_listed, text, vectors
 
@@ -56,6 +56,24 @@ _MACHINE = frozenset(
     )
 )
 _CONFIG = ("OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CONTEXT", "CPU_MODEL", "BACKUP_CONFIG")
+# States in which oned 7.0 takes a new configuration, of those that this zone knows (help of `onevm updateconf`).
+_CONFIGURABLE = frozenset(
+    (
+        "PENDING",
+        "HOLD",
+        "POWEROFF",
+        "UNDEPLOYED",
+        "PROLOG",
+        "RUNNING",
+        "SHUTDOWN",
+        "SHUTDOWN_POWEROFF",
+        "SHUTDOWN_UNDEPLOY",
+        "CLEANUP_DELETE",
+        "BOOT_FAILURE",
+        "CLONING",
+        "CLONING_FAILURE",
+    )
+)
 _LISTED_DISK = (
     "DISK_ID",
     "DATASTORE",
@@ -241,10 +259,17 @@ class VmPool(Pool):
         self.save(vm)
 
     def updateconf(self, caller: Caller, id_: int, source: str, append: int) -> None:
-        """one.vm.updateconf: replace the parts of the machine that may change; empty values vanish (as recorded)."""
+        """one.vm.updateconf: replace the parts of the machine that may change; empty values vanish (as recorded).
+
+        A running guest gets its CONTEXT anew, as oned does it; every other part waits for the next start.
+        """
         vm = self.get(caller, id_, "MANAGE")
+        if state_name(vm) not in _CONFIGURABLE:
+            raise Refused(f"configuration cannot be updated in state {state_name(vm)}", id_)
         given = template.parse(source)
         tree = vm["TEMPLATE"]
+        if "CONTEXT" in given and not vectors(tree, "CONTEXT"):
+            raise Refused("Virtual machine does not have context, cannot add a new one.", id_)
         for key in _CONFIG:
             if key not in given:
                 continue
@@ -253,12 +278,16 @@ class VmPool(Pool):
             if append == 1 and len(new) == 1 and isinstance(new[0], dict):
                 new = [{**old, **new[0]}]
             if key == "CONTEXT":
-                new = [context.build(self.model, vm, item) for item in new]
+                # The CONTEXT disk stays where the guest knows it, whatever is asked for.
+                place = {name: text(old, name) for name in ("DISK_ID", "TARGET")}
+                new = [context.build(self.model, vm, {**item, **place}) for item in new]
             elif key == "OS":
                 new = [_without_empty({"UUID": text(old, "UUID"), **item}) for item in new]
             put_listed(tree, key, [dict(sorted(item.items())) if isinstance(item, dict) else item for item in new])
         vm["TEMPLATE"] = dict(sorted(tree.items()))
         self.save(vm)
+        if "CONTEXT" in given and state_name(vm) == "RUNNING":
+            self.model.later("vm_context", id_, 0.0)
 
 
 def _only(tree: Tree, keys: list[str] | tuple[str, ...]) -> Tree:
