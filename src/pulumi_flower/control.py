@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from pulumi_flower import messages
 from pulumi_flower.errors import BadAnswerError, KeyRevokedError, KeyTakenError, RefusedError
+from pulumi_flower.identity import ClientIdentity
 from pulumi_flower.keys import NodeKey, parse_spki_pem
 from pulumi_flower.transport import Endpoint, Transport, tls_context
 
@@ -126,11 +127,12 @@ class ControlClient:
     Args:
         endpoint: `host:port` of the Control API.
         ca_certificate: the federation CA's certificate in PEM; nothing else is trusted.
+        identity: the client's certificate and key; its role decides what the gateway lets through.
         timeout_s: seconds to wait for a connection, and for each answer.
         sleep: waits so many seconds between attempts.
 
     Raises:
-        InvalidInputError: endpoint or certificate cannot be read.
+        InvalidInputError: endpoint, certificate or identity cannot be read.
     """
 
     def __init__(
@@ -138,12 +140,13 @@ class ControlClient:
         endpoint: str,
         ca_certificate: str,
         *,
+        identity: ClientIdentity | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._transport = Transport(
             endpoint=Endpoint.parse(endpoint),
-            context=tls_context(ca_certificate),
+            context=tls_context(ca_certificate, identity=identity),
             timeout_s=timeout_s,
             sleep=sleep,
         )

@@ -7,6 +7,7 @@ declared, and nothing unregistered but what this program registered, adopted or 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -18,6 +19,7 @@ from pulumi.runtime import rpc
 
 from pulumi_flower.control import DEFAULT_TIMEOUT_S, ControlClient, parse_node_id
 from pulumi_flower.errors import CallerError, InvalidInputError
+from pulumi_flower.identity import CERTIFICATE_PROPERTY, KEY_PROPERTY, ClientIdentity
 from pulumi_flower.keys import parse_openssh
 from pulumi_flower.registration import INPUTS, RESOURCE_TYPE, Change, Declared, diff, normalise, refuse_rename
 from pulumi_flower.transport import Endpoint, tls_context
@@ -39,17 +41,24 @@ class Settings:
     Attributes:
         endpoint: `host:port` of the SuperLink's Control API.
         ca_certificate: the federation CA's certificate in PEM.
+        identity: the certificate and key to show; None where the program gives none.
         request_timeout_s: seconds to wait for a connection, and for each answer.
     """
 
     endpoint: str
     ca_certificate: str
+    identity: ClientIdentity | None
     request_timeout_s: float
 
 
 def connect(settings: Settings) -> ControlClient:
     """The client that the provider uses outside of tests."""
-    return ControlClient(settings.endpoint, settings.ca_certificate, timeout_s=settings.request_timeout_s)
+    return ControlClient(
+        settings.endpoint,
+        settings.ca_certificate,
+        identity=settings.identity,
+        timeout_s=settings.request_timeout_s,
+    )
 
 
 class FlowerProvider(engine.Provider):
@@ -196,7 +205,7 @@ def read_settings(properties: Properties) -> Settings | None:
         InvalidInputError: a part of it is missing or wrong.
     """
     for name in ("endpoint", "caCertificate"):
-        if name not in properties or properties[name].type is PropertyValueType.NULL:
+        if not _has(properties, name):
             raise _missing(name)
     endpoint, ca_certificate = _text(properties, "endpoint"), _text(properties, "caCertificate")
     timeout_s = _timeout_s(properties.get("requestTimeoutS", PropertyValue(DEFAULT_TIMEOUT_S)))
@@ -204,9 +213,35 @@ def read_settings(properties: Properties) -> Settings | None:
         Endpoint.parse(endpoint)
     if ca_certificate is not None:
         tls_context(ca_certificate)
-    if endpoint is None or ca_certificate is None or timeout_s is None:
+    identity = _read_identity(properties)
+    waits = identity is None and _has(properties, CERTIFICATE_PROPERTY)
+    if endpoint is None or ca_certificate is None or timeout_s is None or waits:
         return None
-    return Settings(endpoint=endpoint, ca_certificate=ca_certificate, request_timeout_s=timeout_s)
+    return Settings(endpoint=endpoint, ca_certificate=ca_certificate, identity=identity, request_timeout_s=timeout_s)
+
+
+def _read_identity(properties: Properties) -> ClientIdentity | None:
+    """The client's certificate and key; None where there is none, or where a part is not known yet."""
+    given = [name for name in (CERTIFICATE_PROPERTY, KEY_PROPERTY) if _has(properties, name)]
+    if len(given) == 1:
+        (missing,) = {CERTIFICATE_PROPERTY, KEY_PROPERTY} - set(given)
+        raise InvalidInputError(
+            property_name=missing,
+            value=f"{given[0]} is set and {missing} is not",
+            rule="must both be set, or neither",
+            reason="a certificate proves nothing without its key",
+            remedy=f"Set `{missing}` from the same FederationPKI",
+        )
+    certificate, key = _text(properties, CERTIFICATE_PROPERTY), _text(properties, KEY_PROPERTY)
+    if certificate is None or key is None:
+        return None
+    identity = ClientIdentity(certificate=certificate, key=key)
+    identity.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return identity
+
+
+def _has(properties: Properties, name: str) -> bool:
+    return name in properties and properties[name].type is not PropertyValueType.NULL
 
 
 def _timeout_s(value: PropertyValue) -> float | None:

@@ -18,6 +18,8 @@ class Provider(pulumi.ProviderResource):
         resource_name: the resource's name.
         endpoint: `host:port` of the SuperLink's Control API: the central stack's superlink_control_endpoint.
         ca_certificate: the federation CA's certificate in PEM; no other CA is trusted.
+        client_certificate: PEM of a certificate of the role `operator`, which the gateway of the Control API asks for.
+        client_key: its private key in PEM; kept secret whether or not it comes as a secret.
         request_timeout_s: seconds to wait for a connection, and for each answer (default 10, at most 300).
         opts: options of the resource.
     """
@@ -28,6 +30,8 @@ class Provider(pulumi.ProviderResource):
         *,
         endpoint: pulumi.Input[str],
         ca_certificate: pulumi.Input[str],
+        client_certificate: pulumi.Input[str] | None = None,
+        client_key: pulumi.Input[str] | None = None,
         request_timeout_s: pulumi.Input[float] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -35,7 +39,13 @@ class Provider(pulumi.ProviderResource):
         super().__init__(
             "flower",
             resource_name,
-            {"endpoint": endpoint, "caCertificate": ca_certificate, "requestTimeoutS": timeout},
+            {
+                "endpoint": endpoint,
+                "caCertificate": ca_certificate,
+                "clientCertificate": client_certificate,
+                "clientKey": None if client_key is None else pulumi.Output.secret(client_key),
+                "requestTimeoutS": timeout,
+            },
             opts,
         )
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from pulumi_flower.errors import BadAnswerError, InvalidInputError, RefusedError, UnreachableError, UntrustedError
+from pulumi_flower.identity import ClientIdentity
 
 MEDIA_TYPE: Final = "application/protobuf"
 STREAM_MEDIA_TYPE: Final = "application/flower-protobuf-stream"
@@ -30,6 +31,7 @@ PAUSES_S: Final = (0.5, 1.5)
 """Pauses before the second and the third attempt."""
 
 _PASSING_STATUSES: Final = frozenset({502, 503, 504})
+_CLIENT_ALERT = re.compile(r"ALERT_((?:BAD_|UNSUPPORTED_)?CERTIFICATE(?:_[A-Z]+)?|UNKNOWN_CA)$")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -70,11 +72,13 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def tls_context(ca_certificate: str, *, property_name: str = "caCertificate") -> ssl.SSLContext:
-    """A client context that trusts the given CA and nothing else.
+def tls_context(
+    ca_certificate: str, *, identity: ClientIdentity | None = None, property_name: str = "caCertificate"
+) -> ssl.SSLContext:
+    """A client context that trusts the given CA and nothing else, and shows `identity` to whoever asks.
 
     Raises:
-        InvalidInputError: `ca_certificate` is no PEM certificate.
+        InvalidInputError: `ca_certificate` is no PEM certificate, or `identity` is no certificate and its key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -90,6 +94,8 @@ def tls_context(ca_certificate: str, *, property_name: str = "caCertificate") ->
             reason="the SuperLink is trusted on the strength of that CA only",
             remedy=f"Set `{property_name}` to the central stack's output ca_certificate",
         ) from err
+    if identity is not None:
+        identity.load_into(context)
     return context
 
 
@@ -183,10 +189,11 @@ class Transport:
         said = f" ({detail})" if detail else ""
         value = f"{self.endpoint} answered {path} with HTTP {status}, code {'none' if code is None else code}{said}"
         if status == http.client.FORBIDDEN and code is None:
-            reason = "the gateway lets only the central site's admin networks reach the Control API"
+            reason = "the gateway lets only the admin networks, and there only certificates of a role, call this"
             remedy = (
-                "Run this from an address within FL_ADMIN_NETWORKS, and see that `endpoint` names the Control port "
-                "(9093), not the Fleet port (9092)"
+                "Run this from an address within FL_ADMIN_NETWORKS, with a certificate of a role that may "
+                "(`clientCertificate`, `clientKey`), and see that `endpoint` names the Control port (9093), not the "
+                "Fleet port (9092)"
             )
         elif status in _PASSING_STATUSES:
             reason = "the gateway could not reach the SuperLink behind it"
@@ -205,6 +212,14 @@ class Transport:
         )
 
     def _translate(self, err: OSError | http.client.HTTPException) -> NoReturn:
+        if isinstance(err, ssl.SSLError) and (alert := _client_alert(err)):
+            raise UntrustedError(
+                value=f"{self.endpoint} refused the client's certificate: {alert}",
+                rule="must be shown a certificate that its federation's CA issued for a role and that has not expired",
+                reason="the Control API is for people and services that the centre named",
+                remedy="Run `pulumi up` on the central stack, which renews what is due; for a person's certificate, "
+                "have it exported again (`federation certificate export`)",
+            ) from err
         if isinstance(err, ssl.SSLError) and not isinstance(err, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             found = getattr(err, "verify_message", None) or err.reason or str(err)
             raise UntrustedError(
@@ -239,6 +254,15 @@ def _read_exactly(answer: http.client.HTTPResponse, size: int, *, may_end: bool 
     if len(data) == size or (may_end and not data):
         return data
     raise http.client.IncompleteRead(data, size - len(data))
+
+
+def _client_alert(err: ssl.SSLError) -> str:
+    """What a server says that does not take the client's certificate; empty where `err` is something else.
+
+    OpenSSL names such alerts `TLSV13_ALERT_CERTIFICATE_REQUIRED`, `SSLV3_ALERT_CERTIFICATE_EXPIRED` and the like.
+    """
+    match = _CLIENT_ALERT.search(err.reason or "")
+    return match[1].replace("_", " ").lower() if match is not None else ""
 
 
 def _describe(err: Exception) -> str:

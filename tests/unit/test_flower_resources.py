@@ -13,6 +13,9 @@ import pytest
 import pulumi_flower
 from pulumi_flower.registration import RESOURCE_TYPE
 
+SECRET, SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""How the engine's protocol marks a secret value (pulumi.runtime.rpc)."""
+
 
 class Recorder(pulumi.runtime.Mocks):
     """Keeps what is registered, and answers as the provider would."""
@@ -60,14 +63,28 @@ def test_a_registration_is_sent_under_the_providers_names_and_read_under_pythons
 @pulumi.runtime.test
 def test_the_providers_configuration_is_sent_as_the_schema_names_it(recorder: Recorder) -> Any:
     superlink = pulumi_flower.Provider(
-        "superlink", endpoint="127.0.0.1:9093", ca_certificate="PEM", request_timeout_s=2.5
+        "superlink",
+        endpoint="127.0.0.1:9093",
+        ca_certificate="PEM",
+        client_certificate="CERTIFICATE",
+        client_key="KEY",
+        request_timeout_s=2.5,
     )
 
     def compare(urn: str) -> None:
         from pulumi_flower.provider import read_schema
 
         sent = recorder.registered["pulumi:providers:flower"].inputs
-        assert sent == {"endpoint": "127.0.0.1:9093", "caCertificate": "PEM", "requestTimeoutS": "2.5"}
-        assert set(sent) == set(json.loads(read_schema())["provider"]["inputProperties"])
+        schema = json.loads(read_schema())["provider"]["inputProperties"]
+        assert sent == {
+            "endpoint": "127.0.0.1:9093",
+            "caCertificate": "PEM",
+            "clientCertificate": "CERTIFICATE",
+            # A program that hands the key over in clear gets it encrypted all the same.
+            "clientKey": {SECRET: SECRET_SIGNATURE, "value": "KEY"},
+            "requestTimeoutS": "2.5",
+        }
+        assert set(sent) == set(schema)
+        assert schema["clientKey"]["secret"] is True
 
     return superlink.urn.apply(compare)
