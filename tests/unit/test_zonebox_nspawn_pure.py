@@ -152,7 +152,7 @@ def test_a_document_that_names_no_root_is_refused_with_how_to_make_one(tmp_path:
 
 def test_without_root_or_tools_the_driver_says_what_is_missing_and_where_to_get_it() -> None:
     with pytest.raises(DriverError, match=r"user id 1000[\s\S]*--driver process"):
-        check_tools(lambda _: "/bin/x", user_id=1000)
+        check_tools("nspawn", TOOLS, lambda _: "/bin/x", user_id=1000)
     with pytest.raises(DriverError, match=r"nftables, systemd-container; .*apt-get install nftables systemd-container"):
-        check_tools(lambda name: None if name in ("nft", "systemd-nspawn") else "/bin/x", user_id=0)
-    check_tools(dict.fromkeys(TOOLS, "/bin/x").get, user_id=0)
+        check_tools("nspawn", TOOLS, lambda name: None if name in ("nft", "systemd-nspawn") else "/bin/x", user_id=0)
+    check_tools("nspawn", TOOLS, dict.fromkeys(TOOLS, "/bin/x").get, user_id=0)

@@ -1,121 +1,155 @@
-"""`federation image build`: base, environment, root file system, disk; each stage cached by its content."""
+"""`federation image`: build, verify, and what a machine needs for it. Options and output only; no stage of a build.
+
+Also runs as `python -m flower_federation.imaging.cli`, for development.
+"""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Mapping
-from importlib import resources
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import flower_appliance
-from flower_appliance.version import FLOWER_VERSION
-from flower_federation.caches import Cache, cache_root
 from flower_federation.console import Console
-from flower_federation.errors import FederationError
+from flower_federation.errors import FederationError, MachineError
 from flower_federation.imaging import recipe as recipes
-from flower_federation.imaging.base import build_base, check_tools
-from flower_federation.imaging.disk import DiskBuilder
-from flower_federation.imaging.payload import build_payload
-from flower_federation.imaging.rootfs import make_root
-from flower_federation.processes import run_process
+from flower_federation.imaging.building import STEPS, Built, build_image
+from flower_federation.imaging.checksums import sign, verify
+from flower_federation.imaging.tools import install_command, missing_packages
+from flower_federation.processes import require, run_process
 
-DESCRIPTION = """Build the appliance's bootable disk image (QCOW2; BIOS and UEFI).
+DESCRIPTION = """Build the appliance's bootable disk image (QCOW2; BIOS and UEFI), its bill of materials and checksums.
 
-  scripts/image build                      the cpu variant, into dist/
-  scripts/image build --variant sklearn    with scikit-learn, which the example app needs
+  scripts/image tools --install                  once: the Debian packages that a build and the drivers need
+  scripts/image build                            the cpu variant, into dist/
+  scripts/image build --variant sklearn          with scikit-learn, which the example app needs
+  scripts/image build --sign-key key.pem         also sign SHA256SUMS
+  scripts/image verify dist --key public.pem     check signature and checksums
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where a command runs."""
+
+    project: Path
+    """The clone."""
+    uv: Callable[[], Path]
+    """Finds the pinned uv, installing it where it is not there yet."""
+    environ: Mapping[str, str]
+
+
+def add_actions(kinds: argparse._SubParsersAction[argparse.ArgumentParser], setting: Setting) -> None:
+    """Add the subcommands of `image`; each sets `handler`."""
+    build = kinds.add_parser(
+        "build", help="a bootable QCOW2", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(build)
+    build.set_defaults(handler=lambda arguments: _build(arguments, setting))
+    check = kinds.add_parser("verify", help="check images against SHA256SUMS and its signature")
+    check.add_argument("folder", type=Path, nargs="?", default=Path("dist"), help="folder with images (default: dist/)")
+    check.add_argument("--key", type=Path, metavar="FILE", help="Ed25519 public key, PEM; without it only checksums")
+    check.set_defaults(handler=_verify)
+    tools = kinds.add_parser("tools", help="which Debian packages this machine lacks for building and booting images")
+    tools.add_argument("--install", action="store_true", help="install them with apt-get (as root)")
+    tools.set_defaults(handler=lambda arguments: _tools(arguments, setting))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `image build`."""
     parser.add_argument("--variant", default="cpu", help="a variant of the recipe (default: cpu)")
     parser.add_argument("--output", type=Path, default=Path("dist"), help="folder for the image (default: dist/)")
-    parser.add_argument("--keep-root", type=Path, help="also leave the root file system in this folder, for nspawn")
+    parser.add_argument("--keep-root", type=Path, metavar="FOLDER", help="also leave the root file system here")
+    parser.add_argument("--sign-key", type=Path, metavar="FILE", help="sign SHA256SUMS with this Ed25519 key (PEM)")
     parser.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
 
 
-def build(arguments: argparse.Namespace, *, project: Path, uv: Path, environ: Mapping[str, str]) -> Path:
-    """Build one image and write its checksum beside it; the image's path.
+def build(arguments: argparse.Namespace, setting: Setting) -> Built:
+    """Build as the options say.
 
     Raises:
         FederationError: A tool is missing or failed, or an option is wrong.
     """
     stream = sys.stderr if arguments.json else sys.stdout
-    console = Console(stream=stream, clock=time.monotonic, total=5)
-    recipe = recipes.load()
-    variant = recipe.variant(arguments.variant)
-    check_tools()
-    cache = Cache(cache_root(environ, Path.home()), say=console.line)
-    env = {name: value for name, value in environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    with console.step("base system") as step:
-        base_tar = build_base(
-            recipe.base, cache=cache, run=run_process, env=env, epoch_s=recipe.disk.epoch_s, step=step
+    built = build_image(
+        recipes.load(),
+        arguments.variant,
+        output=arguments.output,
+        project=setting.project,
+        uv=setting.uv(),
+        environ=setting.environ,
+        console=Console(stream=stream, clock=time.monotonic, total=STEPS),
+        keep_root=arguments.keep_root,
+    )
+    if arguments.sign_key is not None:
+        sign(arguments.output, arguments.sign_key)
+    return built
+
+
+def _build(arguments: argparse.Namespace, setting: Setting) -> int:
+    built = build(arguments, setting)
+    print(json.dumps(built.summary) if arguments.json else built.path)
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    sums = verify(arguments.folder, arguments.key)
+    for name in sums:
+        print(f"{name}: OK")
+    if arguments.key is None:
+        print("checksums only: without --key, whoever changed an image could have changed SHA256SUMS, too")
+    return 0
+
+
+def _tools(arguments: argparse.Namespace, setting: Setting) -> int:
+    missing = missing_packages()
+    if not missing:
+        print("nothing is missing")
+        return 0
+    command = install_command(missing)
+    if not arguments.install:
+        print(f"missing: {', '.join(missing)}\n{' '.join(command)}")
+        return 1
+    if os.geteuid() != 0:
+        raise MachineError(
+            given=f"user id {os.geteuid()}",
+            rule="scripts/image tools --install runs as root",
+            reason="it installs Debian packages",
+            remedy=f"run it with sudo, or run: {' '.join(command)}",
         )
-        step.done(f"{base_tar.stat().st_size >> 20} MiB")
-    with console.step("Flower environment") as step:
-        payload = build_payload(
-            recipe.base, variant, lock=project / "requirements" / "flower.lock", uv=uv,
-            cache=cache, run=run_process, env=env, step=step,
-        )  # fmt: skip
-    output: Path = arguments.output
-    output.mkdir(parents=True, exist_ok=True)
-    image = output / f"{recipe.name}-{FLOWER_VERSION}-{variant.name}.qcow2"
-    with tempfile.TemporaryDirectory(prefix="flower-image-") as scratch_name:
-        scratch = Path(scratch_name)
-        root = scratch / "root"
-        root.mkdir(mode=0o755)
-        with console.step("root file system") as step:
-            used_mib = make_root(
-                recipe, root, base_tar=base_tar, payload=payload, run=run_process, env=env,
-                appliance=Path(flower_appliance.__file__).parent,
-                overlay=Path(str(resources.files("flower_federation.imaging"))) / "overlay",
-            )  # fmt: skip
-            step.done(f"{used_mib} MiB of files")
-        with console.step("disk") as step:
-            partial = scratch / "image.qcow2"
-            DiskBuilder(recipe.disk, root, scratch, run=run_process, env=env).build(partial, used_mib=used_mib)
-            shutil.move(partial, image)
-            step.done(f"{image.stat().st_size / 1e6:.0f} MB")
-        if arguments.keep_root is not None:
-            shutil.move(root, arguments.keep_root)
-    with console.step("checksum") as step:
-        checksum = _sha256(image)
-        image.with_name(f"{image.name}.sha256").write_text(f"{checksum}  {image.name}\n", encoding="utf-8")
-        step.done(checksum)
-    if arguments.json:
-        seconds = {result.title: round(result.seconds, 1) for result in console.results}
-        print(json.dumps({"image": str(image), "sha256": checksum, "bytes": image.stat().st_size, "seconds": seconds}))
-    return image
+    for argv in (("apt-get", "update", "--quiet"), command):
+        require(
+            run_process(argv, env={**setting.environ, "DEBIAN_FRONTEND": "noninteractive"}, timeout_s=1200),
+            what=f"{' '.join(argv[:2])}, which installs what images need,",
+            reason="without these packages no image can be built or booted",
+            remedy="see its message; the machine's package sources must answer",
+        )
+    print(f"installed: {', '.join(missing)}")
+    return 0
 
 
 def main() -> int:
     """`python -m flower_federation.imaging.cli`, for development."""
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
-    arguments = parser.parse_args()
     project = Path(__file__).resolve().parents[3]
-    uv = shutil.which("uv", path=f"{project / '.flower-env' / 'bin'}:{os.environ.get('PATH', '')}")
+    setting = Setting(project=project, uv=lambda: Path(_find_uv(project)), environ=os.environ)
+    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_actions(parser.add_subparsers(required=True, metavar="ACTION"), setting)
+    arguments = parser.parse_args()
     try:
-        build(arguments, project=project, uv=Path(uv or "uv"), environ=os.environ)
+        return int(arguments.handler(arguments))
     except FederationError as error:
-        print(f"image build: {error}", file=sys.stderr)
+        print(f"image: {error}", file=sys.stderr)
         return error.exit_code
-    return 0
 
 
-def _sha256(path: Path) -> str:
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            total.update(chunk)
-    return total.hexdigest()
+def _find_uv(project: Path) -> str:
+    """uv of the Flower environment, or of PATH."""
+    own = project / ".flower-env" / "bin" / "uv"
+    return str(own) if own.exists() else "uv"
 
 
 if __name__ == "__main__":

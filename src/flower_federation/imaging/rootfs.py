@@ -107,7 +107,7 @@ def _add_user(root: Path) -> None:
 
 def _enable_units(root: Path, overlay: Path) -> None:
     """What `systemctl enable` would link, for each unit of the overlay that names a target."""
-    for unit in sorted((overlay / "etc/systemd/system").glob("*.service")):
+    for unit in sorted(path for path in (overlay / "etc/systemd/system").iterdir() if path.is_file()):
         for line in unit.read_text(encoding="utf-8").splitlines():
             if line.startswith("WantedBy="):
                 wants = root / "etc/systemd/system" / f"{line.removeprefix('WantedBy=')}.wants"

@@ -40,11 +40,13 @@ class NspawnNetwork:
     Args:
         zone: its name; networks of two zones are apart though their bridges have the same name.
         switch: name of the switch's namespace; made where it is missing.
+        taps: a guest's links are taps in the switch, for an emulator that runs there, and it has no namespace.
         run_program: runs `ip`, `nft` and `sysctl`.
     """
 
-    def __init__(self, zone: str, *, switch: str = DEFAULT_SWITCH, run_program: Run = run) -> None:
+    def __init__(self, zone: str, *, switch: str = DEFAULT_SWITCH, taps: bool = False, run_program: Run = run) -> None:
         self._zone = zone
+        self._taps = taps
         self.switch = switch
         self._run = run_program
 
@@ -62,17 +64,17 @@ class NspawnNetwork:
         Raises:
             DriverError: the kernel refuses, or a security group cannot be enforced.
         """
-        rulesets = [ruleset(self._table(vm_id, nic), self._port(vm_id, nic), nic) for nic in nics]
+        rulesets = [ruleset(self._table(vm_id, nic), self.port(vm_id, nic), nic) for nic in nics]
         await self.disconnect(vm_id, nics)
         await self._make_switch()
-        guest = self.namespace(vm_id)
-        await self._run("ip", "netns", "add", guest)
-        await self._run("ip", "-n", guest, "link", "set", "lo", "up")
+        if not self._taps:
+            await self._run("ip", "netns", "add", self.namespace(vm_id))
+            await self._run("ip", "-n", self.namespace(vm_id), "link", "set", "lo", "up")
         # The firewall is there before the first packet can be.
         for rules in rulesets:
             await self._run("ip", "netns", "exec", self.switch, "nft", "-f", "-", stdin=rules)
         for nic in nics:
-            await self._plug(guest, vm_id, nic)
+            await self._plug(vm_id, nic)
 
     async def disconnect(self, vm_id: int, nics: tuple[NicSpec, ...]) -> None:
         """Remove the guest's namespace, links and rules; bridges stay, as other guests may be on them."""
@@ -82,8 +84,8 @@ class NspawnNetwork:
                 await self._run("ip", "netns", "exec", self.switch, "nft", "-f", "-", stdin=tables)
             present = await self._links()
             for nic in nics:
-                if self._port(vm_id, nic) in present:
-                    await self._run("ip", "-n", self.switch, "link", "delete", self._port(vm_id, nic))
+                if self.port(vm_id, nic) in present:
+                    await self._run("ip", "-n", self.switch, "link", "delete", self.port(vm_id, nic))
         if self.namespace(vm_id) in _namespaces():
             await self._run("ip", "netns", "delete", self.namespace(vm_id))
 
@@ -112,8 +114,8 @@ class NspawnNetwork:
         await self._run("ip", "-n", self.switch, "link", "set", "lo", "up")
         await self._run("ip", "netns", "exec", self.switch, "sysctl", "-q", "-w", *_SWITCH_SETTINGS)
 
-    async def _plug(self, guest: str, vm_id: int, nic: NicSpec) -> None:
-        bridge, port, inner = short_name("zb", self._zone, nic.bridge), self._port(vm_id, nic), f"eth{nic.nic_id}"
+    async def _plug(self, vm_id: int, nic: NicSpec) -> None:
+        bridge, port = short_name("zb", self._zone, nic.bridge), self.port(vm_id, nic)
         if bridge not in await self._links():
             await self._run("ip", "-n", self.switch, "link", "add", bridge, "type", "bridge", "forward_delay", "0")
             await self._run("ip", "-n", self.switch, "link", "set", bridge, "up")
@@ -122,17 +124,21 @@ class NspawnNetwork:
             await self._run(
                 "ip", "-n", self.switch, "address", "replace", f"{nic.gateway}/{prefix}", "dev", bridge
             )  # fmt: skip
-        await self._run(
-            "ip", "-n", self.switch, "link", "add", port, "type", "veth",
-            "peer", "name", inner, "address", nic.mac, "netns", guest,
-        )  # fmt: skip
+        if self._taps:
+            await self._run("ip", "-n", self.switch, "tuntap", "add", "dev", port, "mode", "tap")
+        else:
+            await self._run(
+                "ip", "-n", self.switch, "link", "add", port, "type", "veth",
+                "peer", "name", f"eth{nic.nic_id}", "address", nic.mac, "netns", self.namespace(vm_id),
+            )  # fmt: skip
         await self._run("ip", "-n", self.switch, "link", "set", port, "master", bridge, "up")
 
     async def _links(self) -> set[str]:
         listed = await self._run("ip", "-n", self.switch, "-brief", "link", "show")
         return {line.split()[0].partition("@")[0] for line in listed.splitlines() if line.strip()}
 
-    def _port(self, vm_id: int, nic: NicSpec) -> str:
+    def port(self, vm_id: int, nic: NicSpec) -> str:
+        """Name of a NIC's end in the switch."""
         return short_name("zv", self._zone, vm_id, nic.nic_id)
 
     def _table(self, vm_id: int, nic: NicSpec) -> str:

@@ -1,0 +1,26 @@
+"""Programs of other packages that building and booting images needs, and the Debian packages that have them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+
+from flower_federation.imaging.base import TOOLS as BUILD_TOOLS
+from zonebox.drivers.nspawn import TOOLS as NSPAWN_TOOLS
+
+BOOT_TOOLS: Mapping[str, str] = {**NSPAWN_TOOLS}
+
+
+def missing_packages(which: Callable[[str], str | None] = shutil.which) -> list[str]:
+    """Debian packages that this machine lacks.
+
+    Args:
+        which: Finds a program, for tests.
+    """
+    wanted = {**BUILD_TOOLS, **BOOT_TOOLS}
+    return sorted({package for program, package in wanted.items() if which(program) is None})
+
+
+def install_command(packages: list[str]) -> tuple[str, ...]:
+    """What installs them, and nothing that they merely recommend."""
+    return ("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages)
