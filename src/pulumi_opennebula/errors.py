@@ -22,7 +22,7 @@ class OpenNebulaError(Exception):
     """The root. A message says the value, the rule, the reason, and what to change and where."""
 
     def __init__(self, value: str, rule: str, reason: str, remedy: str) -> None:
-        super().__init__(f"{value}: {rule}, because {reason}. {remedy}.")
+        super().__init__(f"{value}: {rule}, because {reason.rstrip('.')}. {remedy}.")
         self.value = value
         self.rule = rule
         self.reason = reason

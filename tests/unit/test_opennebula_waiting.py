@@ -95,6 +95,25 @@ async def test_who_comes_later_is_looked_at_soon() -> None:
         await first
 
 
+async def test_who_joins_while_the_pool_is_read_is_not_judged_by_an_answer_from_before() -> None:
+    pool = Pool({"1": 0, "2": 0})
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    read = pool.one
+
+    async def slow(id_: str) -> Object | None:
+        reading.set()
+        await go_on.wait()
+        return await read(id_)
+
+    pool.watch = PoolWatch(read_one=slow, read_all=pool.every, now=lambda: pool.now_s, pause=pool.pause)
+    first = asyncio.create_task(pool.until("1"))
+    await reading.wait()
+    second = asyncio.create_task(pool.until("2"))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(first, second)
+
+
 async def test_an_object_that_is_never_ready_is_an_error_with_its_state_and_the_time() -> None:
     pool = Pool({"1": 10**6})
     with pytest.raises(WaitedTooLongError, match=r"image 1 is LOCKED after 5 s.*set longer `custom_timeouts`"):

@@ -129,7 +129,8 @@ class OpenNebulaProvider(sdk.Provider):
         failures = [sdk.CheckFailure(err.path, str(err)) for err in findings.refusals]
         if not failures and handler.needs_flow and self._zone is not None:
             await self.zone.prove_flow()
-        return sdk.CheckResponse(inputs=wrapped(normal, secrets), failures=failures)
+        marked = secrets | states.defined_secrets(handler.definition, normal)
+        return sdk.CheckResponse(inputs=wrapped(normal, marked), failures=failures)
 
     async def diff(self, request: sdk.DiffRequest) -> sdk.DiffResponse:
         """Which properties differ, and whether that replaces the object."""

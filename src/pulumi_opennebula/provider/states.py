@@ -127,6 +127,11 @@ def secret_paths(resource: Resource, state: Values, inputs: Values, marked: Secr
     return frozenset(path for path in secrets if not any(path[:size] in secrets for size in range(1, len(path))))
 
 
+def defined_secrets(resource: Resource, values: Values) -> Secrets:
+    """Paths of values that are secrets whatever the program says."""
+    return frozenset(_defined_secrets(resource.record, values, ()))
+
+
 def _secret_name(name: str) -> bool:
     return bool(SECRET_NAME.search(name)) and not NOT_SECRET_NAME.search(name)
 

@@ -111,19 +111,20 @@ class PoolWatch:
             if self._wake.is_set():
                 self._wake.clear()
                 pause_s = FIRST_PAUSE_S
+            # Who joins during the request is not judged by its answer: it may be older than their object.
+            asking = list(self._waiting)
             try:
-                objects = await self._objects()
+                objects = await self._objects({waiting.id for waiting in asking})
             except OpenNebulaError as err:
                 self._fail_all(err)
                 return
-            for waiting in list(self._waiting):
+            for waiting in asking:
                 self._judge(waiting, objects.get(waiting.id))
             if self._waiting:
                 await self._pause_or_wake(pause_s)
                 pause_s = min(pause_s * GROWTH, LAST_PAUSE_S)
 
-    async def _objects(self) -> Mapping[str, Object | None]:
-        ids = {waiting.id for waiting in self._waiting}
+    async def _objects(self, ids: set[str]) -> Mapping[str, Object | None]:
         if len(ids) == 1:
             (only,) = ids
             return {only: await self._read_one(only)}

@@ -17,6 +17,8 @@ from pulumi_opennebula.provider.templates import parse, text_at
 from pulumi_opennebula.provider.values import Path, Values
 
 ADDED_TO_TEMPLATE: Final = ("registration_time", "name")
+BODY_DEFAULTS: Final = {"description": "", "deployment": "none"}
+"""What OneFlow adds to a service template that does not say it."""
 ROLE_DEFAULTS: Final = {"type": "vm", "cardinality": 0}
 """What OneFlow adds to a role that does not say it."""
 
@@ -33,8 +35,9 @@ def body_of_text(text: str) -> Values:
 def normal_form(body: Values) -> Values:
     """A service template with OneFlow's own additions taken away and its conversions made."""
     normal = {key: value for key, value in copy.deepcopy(body).items() if key not in ADDED_TO_TEMPLATE}
-    if normal.get("description") == "":
-        del normal["description"]
+    for key, value in BODY_DEFAULTS.items():
+        if normal.get(key) == value:
+            del normal[key]
     roles = normal.get("roles")
     normal["roles"] = [_normal_role(role) for role in roles] if isinstance(roles, list) else roles
     return normal
@@ -201,8 +204,9 @@ def _normal_role(role: Any) -> Any:
     text = normal.pop("vm_template_contents", None)
     if text and normal.get("template_contents") is None:
         normal["template_contents"] = _contents(str(text))
-    if not normal.get("template_contents"):
-        normal.pop("template_contents", None)
+    contents = normal.pop("template_contents", None)
+    if isinstance(contents, dict) and contents:
+        normal["template_contents"] = {key: _unlisted(value) for key, value in contents.items()}
     for key, value in ROLE_DEFAULTS.items():
         if normal.get(key) == value:
             del normal[key]
@@ -210,14 +214,19 @@ def _normal_role(role: Any) -> Any:
 
 
 def _contents(text: str) -> Values:
-    """Template text as OneFlow's JSON: vectors as lists of objects, CONTEXT as one object (recorded on 7.0.1)."""
+    """Template text as OneFlow's JSON: vectors as lists of objects (recorded on 7.0.1)."""
     found: Values = {}
     for name, value in parse(text):
-        if isinstance(value, str) or name == "CONTEXT":
+        if isinstance(value, str):
             found[name] = value
         else:
             found.setdefault(name, []).append(value)
     return found
+
+
+def _unlisted(value: Any) -> Any:
+    """A list of one vector says the same as the vector: OneFlow takes and writes both."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _check_role(role: Values, name: str, names: list[Any], findings: Findings, path: Path, *, complete: bool) -> None:
