@@ -7,6 +7,7 @@ from pulumi_opennebula.definitions.functions import GET_IMAGE, GET_VIRTUAL_MACHI
 from pulumi_opennebula.definitions.image import IMAGE
 from pulumi_opennebula.definitions.security_group import SECURITY_GROUP
 from pulumi_opennebula.definitions.service import SERVICE, SERVICE_TEMPLATE
+from pulumi_opennebula.definitions.service_context import SERVICE_CONTEXT
 from pulumi_opennebula.definitions.template import TEMPLATE
 from pulumi_opennebula.definitions.virtual_network import VIRTUAL_NETWORK, VIRTUAL_NETWORK_ADDRESS_RANGE
 
@@ -18,6 +19,7 @@ RESOURCES = (
     TEMPLATE,
     SERVICE_TEMPLATE,
     SERVICE,
+    SERVICE_CONTEXT,
 )
 FUNCTIONS = (GET_VIRTUAL_MACHINES, GET_IMAGE, GET_VIRTUAL_NETWORK)
 

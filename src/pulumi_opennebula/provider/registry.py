@@ -9,6 +9,7 @@ from pulumi_opennebula.provider.resources.base import Handler
 from pulumi_opennebula.provider.resources.image import ImageHandler
 from pulumi_opennebula.provider.resources.security_group import SecurityGroupHandler
 from pulumi_opennebula.provider.resources.service import ServiceHandler
+from pulumi_opennebula.provider.resources.service_context import ServiceContextHandler
 from pulumi_opennebula.provider.resources.service_template import ServiceTemplateHandler
 from pulumi_opennebula.provider.resources.template import TemplateHandler
 from pulumi_opennebula.provider.resources.virtual_network import VirtualNetworkHandler
@@ -23,5 +24,6 @@ HANDLERS: Final[dict[str, Handler]] = {
         TemplateHandler(),
         ServiceTemplateHandler(),
         ServiceHandler(),
+        ServiceContextHandler(),
     )
 }

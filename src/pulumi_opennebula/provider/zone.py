@@ -41,6 +41,7 @@ class Zone:
         """One change of a network's ranges at a time: oned does not say which number a new range got."""
         self.images = self._watch("image", "imagepool", "IMAGE", now, pause)
         self.networks = self._watch("vn", "vnpool", "VNET", now, pause)
+        self.machines = PoolWatch(read_one=self._machine, read_all=self._machines_with_attributes, now=now, pause=pause)
         self.services = PoolWatch(read_one=self._service, read_all=self._services, now=now, pause=pause)
 
     @property
@@ -78,7 +79,7 @@ class Zone:
 
     def cancel(self) -> None:
         """Stop all waiting at once."""
-        for watch in (self.images, self.networks, self.services):
+        for watch in (self.images, self.networks, self.machines, self.services):
             watch.cancel()
 
     async def object(self, method: str, id_: int) -> Body | None:
@@ -135,6 +136,14 @@ class Zone:
             return {text_at(item, "ID"): item for item in children(body, element)}
 
         return PoolWatch(read_one=one, read_all=every, now=now, pause=pause)
+
+    async def _machine(self, id_: str) -> Object | None:
+        return await self.object("vm", int(id_))
+
+    async def _machines_with_attributes(self) -> Mapping[str, Object]:
+        # The short pool has no attributes that guests write.
+        body = await self.oned.info("vmpool.infoextended", *EVERY, -1, "")
+        return {text_at(item, "ID"): item for item in children(body, "VM")}
 
     async def _service(self, id_: str) -> Object | None:
         return await self.document(f"/service/{id_}")

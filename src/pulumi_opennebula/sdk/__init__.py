@@ -39,6 +39,12 @@ from pulumi_opennebula.sdk.security_group import (
     SecurityGroupTemplateSectionArgs,
 )
 from pulumi_opennebula.sdk.service import Service, ServiceArgs, ServiceRole, ServiceTimeouts, ServiceTimeoutsArgs
+from pulumi_opennebula.sdk.service_context import (
+    ServiceContext,
+    ServiceContextArgs,
+    ServiceContextTimeouts,
+    ServiceContextTimeoutsArgs,
+)
 from pulumi_opennebula.sdk.service_template import ServiceTemplate, ServiceTemplateArgs
 from pulumi_opennebula.sdk.template import Template, TemplateArgs
 from pulumi_opennebula.sdk.template_inputs import (
@@ -108,6 +114,10 @@ __all__ = [
     "SecurityGroupTemplateSectionArgs",
     "Service",
     "ServiceArgs",
+    "ServiceContext",
+    "ServiceContextArgs",
+    "ServiceContextTimeouts",
+    "ServiceContextTimeoutsArgs",
     "ServiceRole",
     "ServiceTemplate",
     "ServiceTemplateArgs",
