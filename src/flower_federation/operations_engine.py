@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, Any
 
 from pulumi.automation import CommandError, CommandResult, PulumiCommand
@@ -25,12 +26,13 @@ class InterruptibleCommand(PulumiCommand):
     """Runs `pulumi` in a session of its own and hands it exactly one interrupt.
 
     Args:
+        venv: The clone's control environment: its `bin/pulumi` is run, whatever PATH says.
         environment: The whole environment of the engine, program and plugins.
         grace_s: Seconds between the interrupt and the kill.
     """
 
-    def __init__(self, *, environment: Mapping[str, str], grace_s: float = GRACE_S) -> None:
-        super().__init__(skip_version_check=True)
+    def __init__(self, *, venv: Path, environment: Mapping[str, str], grace_s: float = GRACE_S) -> None:
+        super().__init__(root=str(venv), skip_version_check=True)
         self._environment = dict(environment)
         self._grace_s = grace_s
 

@@ -135,7 +135,7 @@ class Stacks:
         self._environment = dict(environment)
         self._say = say
         self._clock = clock
-        self._command = InterruptibleCommand(environment=self._environment)
+        self._command = InterruptibleCommand(venv=layout.venv, environment=self._environment)
         self._workspace = automation.LocalWorkspace(
             work_dir=str(layout.project), pulumi_command=self._command, env_vars={}
         )
@@ -154,6 +154,13 @@ class Stacks:
             with self._tidy(stack):
                 self._known[stack.name] = _plain(self._workspace.stack_outputs(stack.name))
         return self._known[stack.name]
+
+    def secret_outputs(self, stack: StackFile) -> dict[str, Any] | None:
+        """Outputs with secrets in clear, otherwise as `outputs`. Nothing of them is kept."""
+        if not self.exists(stack):
+            return None
+        with self._tidy(stack):
+            return {name: output.value for name, output in self._workspace.stack_outputs(stack.name).items()}
 
     def up(self, stack: StackFile) -> Changes:
         """Bring a stack to what the program says; creates it where it does not exist.

@@ -23,14 +23,11 @@ STACK = "organization/flower-federation/madrid-central"
 
 def fake_engine(folder: Path, body: str) -> InterruptibleCommand:
     """A `pulumi` that answers `version` and otherwise does what `body` says."""
-    path = folder / "pulumi"
+    path = folder / "bin" / "pulumi"
+    path.parent.mkdir()
     path.write_text(f'#!/bin/sh\nif [ "$1" = version ]; then echo v3.259.0; exit; fi\n{body}\n')
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-        command = InterruptibleCommand(environment={"PATH": os.environ["PATH"]}, grace_s=2.0)
-    command.command = str(path)
-    return command
+    return InterruptibleCommand(venv=folder, environment={"PATH": os.environ["PATH"]}, grace_s=2.0)
 
 
 def interrupt_when(exists: Path) -> threading.Thread:
