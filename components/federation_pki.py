@@ -1,7 +1,8 @@
-"""FederationPKI: the federation's certificate authority, and the SuperLink's key and certificate.
+"""FederationPKI: the federation's certificate authority, the SuperLink's key and certificate, the signer of bundles.
 
 It makes no key for a SuperNode (each makes its own, in its VM) and never exports the CA's key: that one stays in the
-state of the central stack, encrypted.
+state of the central stack, encrypted. With certificates of the operator's own CA it makes nothing at all: it checks
+them and passes them on.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from datetime import timedelta
 import pulumi
 import pulumi_tls as tls
 
+from components.join_bundle import SIGNER_NAME
+from components.own_ca import OwnCertificates, check_own_certificates
 from components.pki_rules import (
     DEFAULT_CA_VALIDITY,
     DEFAULT_EARLY_RENEWAL,
     DEFAULT_LEAF_VALIDITY,
+    Lifetimes,
     ServerIdentities,
     certificate_fingerprint,
     check_federation,
@@ -46,6 +50,8 @@ class FederationPKIArgs:
     """Lifetime of the server's certificate, at most 90 days."""
     early_renewal: timedelta = DEFAULT_EARLY_RENEWAL
     """How long before its end the next `pulumi up` replaces the server's certificate."""
+    own: OwnCertificates | None = None
+    """Certificates of the operator's own CA; lifetimes are that CA's then."""
 
 
 class FederationPKI(pulumi.ComponentResource):
@@ -65,9 +71,13 @@ class FederationPKI(pulumi.ComponentResource):
     ca_fingerprint: pulumi.Output[str]
     """sha256 of the CA's DER, lower-case hex; public."""
     server_certificate: pulumi.Output[str]
-    """PEM; public."""
+    """PEM, with the certificates that lead to an own CA's root; public."""
     server_key: pulumi.Output[str]
     """PEM (PKCS#8); secret."""
+    bundle_certificate: pulumi.Output[str] | None
+    """PEM of the certificate for signing join bundles; public. None where an own CA gave none."""
+    bundle_key: pulumi.Output[str] | None
+    """Its key, PEM (PKCS#8); secret. It opens nothing: whoever has it can write false invitations."""
 
     def __init__(self, name: str, args: FederationPKIArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         organization = check_federation(args.federation)
@@ -75,9 +85,31 @@ class FederationPKI(pulumi.ComponentResource):
             ca_validity=args.ca_validity, leaf_validity=args.leaf_validity, early_renewal=args.early_renewal
         )
         identities = _identities(args)
+        warnings = () if args.own is None else check_own_certificates(args.own, _plain_identities(args))
         super().__init__("flower:index:FederationPKI", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        if args.own is None:
+            self._make(name, organization, spans, identities)
+        else:
+            self._pass_on(args.own)
+        for warning in warnings:
+            pulumi.log.warn(warning, self)
+        self.ca_fingerprint = self.ca_certificate.apply(certificate_fingerprint)
+        self.register_outputs(
+            {
+                "caCertificate": self.ca_certificate,
+                "caFingerprint": self.ca_fingerprint,
+                "serverCertificate": self.server_certificate,
+                "serverKey": self.server_key,
+                "bundleCertificate": self.bundle_certificate,
+                "bundleKey": self.bundle_key,
+            }
+        )
 
+    def _make(
+        self, name: str, organization: str, spans: Lifetimes, identities: pulumi.Output[ServerIdentities]
+    ) -> None:
+        """A CA of the federation's own, and what it signs."""
+        child = pulumi.ResourceOptions(parent=self)
         ca_key = tls.PrivateKey(f"{name}-ca-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
         ca = tls.SelfSignedCert(
             f"{name}-ca",
@@ -99,31 +131,54 @@ class FederationPKI(pulumi.ComponentResource):
             ip_addresses=identities.apply(lambda known: list(known.addresses)),
             opts=child,
         )
-        server = tls.LocallySignedCert(
-            f"{name}-server",
-            cert_request_pem=request.cert_request_pem,
-            ca_cert_pem=ca.cert_pem,
-            ca_private_key_pem=ca_key.private_key_pem,
-            allowed_uses=["digital_signature", "server_auth"],
-            set_subject_key_id=True,
-            validity_period_hours=spans.leaf_hours,
-            early_renewal_hours=spans.leaf_early_renewal_hours,
+        server = self._signed(f"{name}-server", request, ca_key, ca, spans, purpose="server_auth")
+        bundle_key = tls.PrivateKey(f"{name}-bundle-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
+        bundle_request = tls.CertRequest(
+            f"{name}-bundle-request",
+            private_key_pem=bundle_key.private_key_pem,
+            subject=tls.CertRequestSubjectArgs(common_name=SIGNER_NAME, organization=organization),
             opts=child,
         )
+        signer = self._signed(f"{name}-bundle", bundle_request, ca_key, ca, spans, purpose="code_signing")
 
         self.ca_certificate = ca.cert_pem
-        self.ca_fingerprint = ca.cert_pem.apply(certificate_fingerprint)
         self.server_certificate = server.cert_pem
         # Secret by itself, whatever the plugin in use says of its outputs.
         self.server_key = pulumi.Output.secret(server_key.private_key_pem_pkcs8)
-        self.register_outputs(
-            {
-                "caCertificate": self.ca_certificate,
-                "caFingerprint": self.ca_fingerprint,
-                "serverCertificate": self.server_certificate,
-                "serverKey": self.server_key,
-            }
+        self.bundle_certificate = signer.cert_pem
+        self.bundle_key = pulumi.Output.secret(bundle_key.private_key_pem_pkcs8)
+
+    def _signed(
+        self,
+        name: str,
+        request: tls.CertRequest,
+        ca_key: tls.PrivateKey,
+        ca: tls.SelfSignedCert,
+        spans: Lifetimes,
+        *,
+        purpose: str,
+    ) -> tls.LocallySignedCert:
+        return tls.LocallySignedCert(
+            name,
+            cert_request_pem=request.cert_request_pem,
+            ca_cert_pem=ca.cert_pem,
+            ca_private_key_pem=ca_key.private_key_pem,
+            allowed_uses=["digital_signature", purpose],
+            set_subject_key_id=True,
+            validity_period_hours=spans.leaf_hours,
+            early_renewal_hours=spans.leaf_early_renewal_hours,
+            opts=pulumi.ResourceOptions(parent=self),
         )
+
+    def _pass_on(self, own: OwnCertificates) -> None:
+        """Certificates that were made elsewhere."""
+        self.ca_certificate = pulumi.Output.from_input(own.ca_certificate)
+        self.server_certificate = pulumi.Output.from_input(own.server_chain)
+        self.server_key = pulumi.Output.secret(own.server_key)
+        self.bundle_certificate = (
+            None if own.bundle_certificate is None else pulumi.Output.from_input(own.bundle_certificate)
+        )
+        self.bundle_key = None if own.bundle_key is None else pulumi.Output.secret(own.bundle_key)
 
 
 def _identities(args: FederationPKIArgs) -> pulumi.Output[ServerIdentities]:
@@ -134,3 +189,8 @@ def _identities(args: FederationPKIArgs) -> pulumi.Output[ServerIdentities]:
     # An address that is still unknown counts as one that zones can reach: 192.0.2.0/24 is set aside for such examples.
     server_identities(args.server_names, [*plain, "192.0.2.1"])
     return pulumi.Output.all(*args.server_addresses).apply(lambda known: server_identities(args.server_names, known))
+
+
+def _plain_identities(args: FederationPKIArgs) -> ServerIdentities:
+    """What an own certificate must cover, as far as it is known before anything is declared."""
+    return server_identities(args.server_names, [each for each in args.server_addresses if isinstance(each, str)])

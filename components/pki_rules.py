@@ -19,6 +19,8 @@ DEFAULT_LEAF_VALIDITY = timedelta(days=90)
 DEFAULT_EARLY_RENEWAL = timedelta(days=30)
 MAX_LEAF_VALIDITY = timedelta(days=90)
 """A certificate cannot be revoked here, so a stolen server key must become worthless by itself."""
+MAX_CA_VALIDITY = timedelta(days=10 * 365)
+"""Above the default's double; whoever needs more should roll the CA over instead."""
 EXPIRY_WARNING = timedelta(days=30)
 """How long before the end `expiry_warning` starts to speak."""
 
@@ -105,8 +107,8 @@ def lifetimes(*, ca_validity: timedelta, leaf_validity: timedelta, early_renewal
         early_renewal: How long before its end the server's certificate is replaced by the next `pulumi up`.
 
     Raises:
-        RefusalError: One is no whole number of hours, the leaf lives longer than 90 days or than its CA, or renewal
-            would be due from the first day.
+        RefusalError: One is no whole number of hours, the CA lives longer than ten years, the leaf longer than 90 days
+            or than its CA, or renewal would be due from the first day.
     """
     ca = _hours("ca_validity", ca_validity)
     leaf = _hours("leaf_validity", leaf_validity)
@@ -116,21 +118,30 @@ def lifetimes(*, ca_validity: timedelta, leaf_validity: timedelta, early_renewal
             value=f"leaf_validity: {leaf_validity}",
             rule=f"at most {MAX_LEAF_VALIDITY.days} days",
             reason="nothing here revokes a certificate, so a stolen server key must expire soon",
-            remedy="shorten leaf_validity of FederationPKI in the central stack",
+            remedy="shorten certificates.serverDays (leaf_validity of FederationPKI) in the central stack's file",
+        )
+    if ca_validity > MAX_CA_VALIDITY:
+        raise RefusalError(
+            value=f"ca_validity: {ca_validity}",
+            rule=f"at most {MAX_CA_VALIDITY.days} days",
+            reason="whoever steals the CA's key has the federation until the CA ends",
+            remedy="shorten certificates.caDays (ca_validity of FederationPKI) in the central stack's file",
         )
     if leaf_validity >= ca_validity:
         raise RefusalError(
             value=f"leaf_validity: {leaf_validity}",
             rule=f"shorter than ca_validity, which is {ca_validity}",
             reason="a certificate is worthless once the CA that signed it has expired",
-            remedy="lengthen ca_validity, or shorten leaf_validity, of FederationPKI in the central stack",
+            remedy="lengthen certificates.caDays (ca_validity of FederationPKI), or shorten certificates.serverDays, "
+            "in the central stack's file",
         )
     if early_renewal >= leaf_validity:
         raise RefusalError(
             value=f"early_renewal: {early_renewal}",
             rule=f"shorter than leaf_validity, which is {leaf_validity}",
             reason="every pulumi up would replace the certificate and restart the SuperLink",
-            remedy="shorten early_renewal of FederationPKI in the central stack; a third of leaf_validity is usual",
+            remedy="shorten certificates.renewBeforeDays (early_renewal of FederationPKI) in the central stack's file; "
+            "a third of serverDays is usual",
         )
     return Lifetimes(ca_hours=ca, ca_early_renewal_hours=leaf, leaf_hours=leaf, leaf_early_renewal_hours=early)
 
@@ -167,7 +178,12 @@ def verify_fingerprint(ca_pem: str, fingerprint: str) -> None:
 
 
 def expiry_warning(
-    certificate_pem: str, *, what: str, now: datetime, warn_within: timedelta = EXPIRY_WARNING
+    certificate_pem: str,
+    *,
+    what: str,
+    now: datetime,
+    warn_within: timedelta = EXPIRY_WARNING,
+    remedy: str = "Run pulumi up on the central stack and then on every zone's stack before that.",
 ) -> str | None:
     """A sentence to show once a certificate nears its end; None before that.
 
@@ -176,6 +192,7 @@ def expiry_warning(
         what: Its name for the message, for example "CA certificate of the federation hospitals".
         now: The current instant, aware.
         warn_within: How long before the end the warning starts.
+        remedy: What to do before the end, a sentence.
 
     Raises:
         RefusalError: It has expired, or the text is no certificate.
@@ -191,10 +208,7 @@ def expiry_warning(
     left = end - now
     if left > warn_within:
         return None
-    return (
-        f"{what}: expires at {end.isoformat()}, in {left // timedelta(days=1)} days. "
-        "Run pulumi up on the central stack and then on every zone's stack before that."
-    )
+    return f"{what}: expires at {end.isoformat()}, in {left // timedelta(days=1)} days. {remedy}"
 
 
 def _hours(name: str, span: timedelta) -> int:

@@ -159,7 +159,7 @@ def judge(facts: CentralFacts, args: ZoneLinkArgs) -> CentralFacts:
             value=f"federation: {args.federation}",
             rule=f"a zone joins the federation of its centre, and {source} says {facts.federation}",
             reason="data of one federation must not train in another by a slip in a stack name",
-            remedy="correct federation or central.stack in this zone's stack file",
+            remedy="correct federation, or central.stack or central.bundle, in this zone's stack file",
         )
     check_same_version(args.flower_version, facts.flower_version)
     check_fleet_endpoint(facts.superlink_fleet_endpoint)

@@ -13,7 +13,9 @@ from typing import Any
 import pulumi
 
 import pulumi_flower
+from components import zone_answer
 from components.federation_pki import FederationPKI, FederationPKIArgs
+from components.own_ca import OwnCertificates
 from components.pki_rules import expiry_warning
 from components.ports import superlink_rules
 from components.roster import Node, ZoneRoll, enrol, read_roll
@@ -37,7 +39,7 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
     Raises:
         ComponentError: A zone's nodes, or a setting, are refused; nothing has been declared then.
     """
-    nodes = enrol([_roll(zone) for zone in settings.zones])
+    nodes = enrol([_roll(zone, settings) for zone in settings.zones])
     common, superlink_settings = settings.common, settings.superlink
     host = superlink_settings.host
     provider = zone_provider(common.zone, settings.cloud)
@@ -47,10 +49,15 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             federation=common.federation,
             server_names=[*([] if host is None else [host]), *superlink_settings.names],
             server_addresses=[str(superlink_settings.address)],
+            ca_validity=settings.certificates.ca_validity,
+            leaf_validity=settings.certificates.server_validity,
+            early_renewal=settings.certificates.renew_before,
+            own=_own_certificates(settings, now),
         ),
     )
-    pki.ca_certificate.apply(_tell_expiry(f"CA certificate of the federation {common.federation}", now))
-    pki.server_certificate.apply(_tell_expiry("server certificate of the SuperLink", now))
+    if settings.certificates.own is None:
+        pki.ca_certificate.apply(_tell_expiry(f"CA certificate of the federation {common.federation}", now))
+        pki.server_certificate.apply(_tell_expiry("server certificate of the SuperLink", now))
     network = zone_network(common, settings.site.network, superlink_rules(settings.admin_networks), provider=provider)
     superlink = FlowerSuperLink(
         common.zone,
@@ -83,6 +90,8 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
         "superlink_control_endpoint": superlink.control_endpoint,
         "ca_certificate": pki.ca_certificate,
         "ca_fingerprint": pki.ca_fingerprint,
+        "server_certificate": pki.server_certificate,
+        **_bundle_signer(pki),
         "flower_version": common.flower_version,
         "federation": common.federation,
         "zone": common.zone,
@@ -100,7 +109,21 @@ def _tell_expiry(what: str, now: datetime) -> Callable[[str], None]:
     return tell
 
 
-def _roll(zone: TrustedZone) -> ZoneRoll:
+def _own_certificates(settings: CentralSettings, now: datetime) -> OwnCertificates | None:
+    own = settings.certificates.own
+    return None if own is None else OwnCertificates(**vars(own), checked_at=now)
+
+
+def _bundle_signer(pki: FederationPKI) -> dict[str, pulumi.Input[Any]]:
+    """What `federation invite` signs with; the key is a secret output, which no other stack gets to see."""
+    if pki.bundle_certificate is None or pki.bundle_key is None:
+        return {}
+    return {"bundle_certificate": pki.bundle_certificate, "bundle_signing_key": pki.bundle_key}
+
+
+def _roll(zone: TrustedZone, settings: CentralSettings) -> ZoneRoll:
+    if zone.stack is None:
+        return _answered_roll(zone, settings)
     outputs = read_outputs(zone.stack)
     if outputs is None:
         pulumi.log.info(
@@ -109,6 +132,22 @@ def _roll(zone: TrustedZone) -> ZoneRoll:
     elif not outputs:
         pulumi.log.info(f"{zone.name}: stack {zone.stack} has no outputs and brings no nodes")
     return read_roll(zone=zone.name, stack=zone.stack, max_nodes=zone.max_nodes, outputs=outputs)
+
+
+def _answered_roll(zone: TrustedZone, settings: CentralSettings) -> ZoneRoll:
+    if zone.answer is None:
+        pulumi.log.info(f"{zone.name}: has not answered yet, so it brings no nodes (federation accept)")
+        return ZoneRoll(zone=zone.name, max_nodes=zone.max_nodes, nodes=())
+    what = f"answer {zone.answer.name}"
+    return zone_answer.judge(
+        zone_answer.read(zone.answer.read_text(encoding="utf-8"), what=what),
+        zone=zone.name,
+        federation=settings.common.federation,
+        flower_version=settings.common.flower_version,
+        max_nodes=zone.max_nodes,
+        ca_fingerprint=None,
+        what=what,
+    )
 
 
 def _register(

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 
 from components.node_names import check_zone_name
 from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory, check_superlink_address
 from components.stack_facts import qualified
-from infra.cloud_settings import CloudSettings
+from infra.certificate_settings import CERTIFICATE_KEYS, CertificateSettings
+from infra.cloud_settings import CloudSettings, Surroundings
 from infra.config_reader import UNKNOWN, Problems, Section
 from infra.site_settings import Common, Site
 
-CENTRAL_KEYS = ("superlink", "adminNetworks", "numClients", "zones")
+CENTRAL_KEYS = ("superlink", "adminNetworks", "numClients", "zones", *CERTIFICATE_KEYS)
 _SUPERLINK_KEYS = ("address", "host", "names", "memoryMb", "cpu", "vcpu")
-_ZONE_KEYS = ("name", "stack", "maxNodes")
+_ZONE_KEYS = ("name", "stack", "answer", "maxNodes")
+ANSWERS_FOLDER = "answers"
+"""Where `federation accept` keeps zones' answers, in the project's folder: `<zone>.json`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +40,10 @@ class TrustedZone:
     """A zone whose nodes the centre enrols."""
 
     name: str
-    stack: str
-    """Full name of its stack."""
+    stack: str | None
+    """Full name of its stack in the centre's own backend; None for a zone that answers with a file."""
+    answer: Path | None
+    """The answer that was accepted; None for a zone with a stack, or one that has not answered yet."""
     max_nodes: int
 
 
@@ -52,10 +58,18 @@ class CentralSettings:
     admin_networks: tuple[IPv4Network, ...]
     num_clients: int | None
     zones: tuple[TrustedZone, ...]
+    certificates: CertificateSettings
 
 
 def read_central(
-    section: Section, problems: Problems, *, common: Common, cloud: CloudSettings, site: Site
+    section: Section,
+    problems: Problems,
+    machine: Surroundings,
+    *,
+    common: Common,
+    cloud: CloudSettings,
+    site: Site,
+    certificates: CertificateSettings,
 ) -> CentralSettings:
     """Read what only a central stack has, and end the reading.
 
@@ -68,7 +82,7 @@ def read_central(
     num_clients = problems.attempt(lambda: section.integer("numClients") if section.has("numClients") else None)
     zone_sections = problems.attempt(lambda: section.sections("zones", known=_ZONE_KEYS))
     zones = tuple(
-        _read_zone(entry, problems)
+        _read_zone(entry, problems, machine)
         for entry in (() if zone_sections is UNKNOWN else zone_sections)  # type: ignore[comparison-overlap]
     )
     problems.attempt(lambda: _refuse_twice(section, zones))
@@ -81,6 +95,7 @@ def read_central(
         admin_networks=admin_networks,
         num_clients=num_clients,
         zones=zones,
+        certificates=certificates,
     )
 
 
@@ -102,12 +117,44 @@ def _read_superlink(section: Section, problems: Problems, site: Site) -> SuperLi
     )
 
 
-def _read_zone(section: Section, problems: Problems) -> TrustedZone:
+def _read_zone(section: Section, problems: Problems, machine: Surroundings) -> TrustedZone:
+    name = problems.attempt(lambda: check_zone_name(section.text("name"), where=section.name("name")))
+    problems.attempt(lambda: _refuse_both(section))
     return TrustedZone(
-        name=problems.attempt(lambda: check_zone_name(section.text("name"), where=section.name("name"))),
-        stack=problems.attempt(lambda: qualified(section.text("stack"), project="flower-federation")),
+        name=name,
+        stack=problems.attempt(
+            lambda: qualified(section.text("stack"), project="flower-federation") if section.has("stack") else None
+        ),
+        answer=problems.attempt(lambda: _find_answer(section, machine, name), given=(name,)),
         max_nodes=problems.attempt(lambda: _read_max_nodes(section)),
     )
+
+
+def _refuse_both(section: Section) -> None:
+    if section.has("stack") and section.has("answer"):
+        raise section.wrong(
+            "stack and answer",
+            [section.text("stack"), section.text("answer")],
+            "one of the two, or none for a zone that is invited and has not answered yet",
+            reason="a zone's nodes come from one place",
+        )
+
+
+def _find_answer(section: Section, machine: Surroundings, zone: str) -> Path | None:
+    if section.has("stack"):
+        return None
+    if not section.has("answer"):
+        usual = machine.path(f"{ANSWERS_FOLDER}/{zone}.json")
+        return usual if usual.is_file() else None
+    path = machine.path(section.text("answer"))
+    if not path.is_file():
+        raise section.wrong(
+            "answer",
+            section.text("answer"),
+            f"an existing file, and {path} is none",
+            reason="without it every key of the zone would be revoked",
+        )
+    return path
 
 
 def _read_max_nodes(section: Section) -> int:
@@ -118,7 +165,8 @@ def _read_max_nodes(section: Section) -> int:
 
 
 def _refuse_twice(section: Section, zones: tuple[TrustedZone, ...]) -> None:
-    for names in ([zone.name for zone in zones], [zone.stack for zone in zones]):
+    stacks = [zone.stack for zone in zones if zone.stack is not None]
+    for names in ([zone.name for zone in zones], stacks):
         twice = sorted({name for name in names if name is not UNKNOWN and names.count(name) > 1})  # type: ignore[comparison-overlap]
         if twice:
             raise section.wrong(

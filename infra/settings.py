@@ -21,6 +21,7 @@ from components.node_names import check_zone_name
 from components.versions import check_version
 from flower_appliance.version import FLOWER_VERSION
 from infra.central_settings import CENTRAL_KEYS, CentralSettings, read_central
+from infra.certificate_settings import read_certificates
 from infra.cloud_settings import CLOUD_KEYS, Surroundings, read_cloud
 from infra.config_reader import Problems, Section
 from infra.site_settings import SITE_KEYS, Common, read_site
@@ -103,8 +104,11 @@ def load(raw: RawConfig, machine: Surroundings) -> Settings:
     cloud = read_cloud(section, problems, machine, secret_keys=raw.secret_keys, file=file)
     site = read_site(section, problems, machine)
     if kind == "central":
-        return read_central(section, problems, common=common, cloud=cloud, site=site)
-    return read_zone(section, problems, common=common, cloud=cloud, site=site)
+        certificates = read_certificates(section, problems, machine, secret_keys=raw.secret_keys, file=file)
+        return read_central(
+            section, problems, machine, common=common, cloud=cloud, site=site, certificates=certificates
+        )
+    return read_zone(section, problems, machine, common=common, cloud=cloud, site=site)
 
 
 def _read_kind(values: Mapping[str, Any], file: str) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pulumi
 
+from components.bundle_facts import BundleFacts
 from components.pki_rules import expiry_warning
 from components.ports import supernode_rules
+from components.stack_facts import qualified, read_outputs
 from components.supernode_pool import FlowerSupernodePool, FlowerSupernodePoolArgs
-from components.zone_link import StackFacts, ZoneLink, ZoneLinkArgs
+from components.zone_link import FactsSource, StackFacts, ZoneLink, ZoneLinkArgs
 from infra.cloud import zone_provider
 from infra.network import appliance_image, zone_network
 from infra.zone_settings import ZoneSettings
@@ -30,13 +32,14 @@ def declare(settings: ZoneSettings, *, now: datetime) -> dict[str, pulumi.Input[
         ComponentError: There is no centre, its facts contradict each other or the settings, or a setting is refused.
     """
     common = settings.common
+    source = _source(settings, now)
     link = ZoneLink(
         common.federation,
         ZoneLinkArgs(
-            source=StackFacts(stack=settings.central_stack),
+            source=source,
             federation=common.federation,
             flower_version=common.flower_version,
-            ca_fingerprint=settings.ca_fingerprint,
+            ca_fingerprint=settings.central.ca_fingerprint,
         ),
     )
     warning = expiry_warning(link.ca_certificate, what=f"CA certificate of the federation {common.federation}", now=now)
@@ -78,4 +81,22 @@ def declare(settings: ZoneSettings, *, now: datetime) -> dict[str, pulumi.Input[
         "service_id": pool.service_id,
         "federation": common.federation,
         "flower_version": common.flower_version,
+        "ca_fingerprint": link.ca_fingerprint,
+        **({"join_bundle": source.load().digest} if isinstance(source, BundleFacts) else {}),
     }
+
+
+def _source(settings: ZoneSettings, now: datetime) -> FactsSource:
+    central, common = settings.central, settings.common
+    if central.bundle is None:
+        return StackFacts(stack=central.stack or "")
+    # What this stack said of itself last time: a zone that has joined needs no new invitation to scale its pool.
+    before = read_outputs(qualified(common.stack, project=pulumi.get_project())) or {}
+    return BundleFacts(
+        path=central.bundle,
+        zone=common.zone,
+        ca_fingerprint=central.ca_fingerprint,
+        now=now,
+        joined_with=before.get("join_bundle"),
+        tell=pulumi.log.info,
+    )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from components.contextualization import check_fingerprint
 from components.gpu import TemplateSection, passthrough
 from components.node_names import PARTITIONS_PER_ZONE, check_partition_base
 from components.sizing import SUPERNODE_MEMORY_FLOOR_MB, check_cpu, check_memory, check_pool_size
 from components.stack_facts import qualified
-from infra.cloud_settings import CloudSettings
+from infra.cloud_settings import CloudSettings, Surroundings
 from infra.config_reader import UNKNOWN, Problems, Section
 from infra.site_settings import Common, Site
 
 ZONE_KEYS = ("central", "supernodes", "supernode", "partitionBase", "partitions", "data")
-_CENTRAL_KEYS = ("stack", "caFingerprint")
+_CENTRAL_KEYS = ("stack", "bundle", "caFingerprint")
 _SUPERNODE_KEYS = ("memoryMb", "cpu", "vcpu", "gpu")
 _GPU_KEYS = ("profile", "cards")
 _DATA_KEYS = ("path",)
@@ -31,16 +32,25 @@ class SupernodeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CentralSource:
+    """Where the zone gets the facts of its centre from: exactly one of the two ways."""
+
+    stack: str | None
+    """Full name of the centre's stack, in the backend that this zone uses, too."""
+    bundle: Path | None
+    """The join bundle that the centre's operator sent."""
+    ca_fingerprint: str | None
+    """The operator's pin of the federation's CA; a zone with a bundle does not join without it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ZoneSettings:
     """Everything that a zone's stack is made from."""
 
     common: Common
     cloud: CloudSettings
     site: Site
-    central_stack: str
-    """Full name of the centre's stack."""
-    ca_fingerprint: str | None
-    """The operator's pin of the federation's CA."""
+    central: CentralSource
     supernodes: int
     supernode: SupernodeSettings
     partition_base: int
@@ -49,7 +59,13 @@ class ZoneSettings:
 
 
 def read_zone(
-    section: Section, problems: Problems, *, common: Common, cloud: CloudSettings, site: Site
+    section: Section,
+    problems: Problems,
+    machine: Surroundings,
+    *,
+    common: Common,
+    cloud: CloudSettings,
+    site: Site,
 ) -> ZoneSettings:
     """Read what only a zone has, and end the reading.
 
@@ -57,8 +73,7 @@ def read_zone(
         SeveralRefusalsError: Something was refused, here or before.
     """
     central = problems.attempt(lambda: section.section("central", known=_CENTRAL_KEYS))
-    stack = problems.attempt(lambda: qualified(central.text("stack"), project="flower-federation"), given=(central,))
-    pin = problems.attempt(lambda: _read_pin(central), given=(central,))
+    source = problems.attempt(lambda: _read_central(central, problems, machine), given=(central,))
     count = problems.attempt(lambda: section.integer("supernodes"))
     addresses = UNKNOWN if site.network is UNKNOWN else site.network.addresses  # type: ignore[comparison-overlap]
     problems.attempt(lambda: check_pool_size(count, site.network.addresses), given=(count, addresses))
@@ -73,13 +88,30 @@ def read_zone(
         common=common,
         cloud=cloud,
         site=site,
-        central_stack=stack,
-        ca_fingerprint=pin,
+        central=source,
         supernodes=count,
         supernode=supernode,
         partition_base=base,
         partitions=partitions,
         data_path=data_path,
+    )
+
+
+def _read_central(section: Section, problems: Problems, machine: Surroundings) -> CentralSource:
+    if section.has("stack") and section.has("bundle"):
+        raise section.wrong(
+            "stack and bundle",
+            [section.text("stack"), section.text("bundle")],
+            "one of the two",
+            reason="two sources could name two centres, and none of them is the obvious one",
+        )
+    bundle, stack = section.optional_text("bundle"), None
+    if bundle is None:
+        stack = problems.attempt(lambda: qualified(section.text("stack"), project="flower-federation"))
+    return CentralSource(
+        stack=stack,
+        bundle=None if bundle is None else machine.path(bundle),
+        ca_fingerprint=problems.attempt(lambda: _read_pin(section)),
     )
 
 

@@ -12,6 +12,7 @@ import pulumi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pulumi.runtime import MockCallArgs, MockResourceArgs
 
 from components.errors import RefusalError
@@ -73,7 +74,7 @@ def arguments(
     return FederationPKIArgs(federation="tests", server_names=names, server_addresses=known, **more)
 
 
-OUTPUTS = ("ca_certificate", "ca_fingerprint", "server_certificate", "server_key")
+OUTPUTS = ("ca_certificate", "ca_fingerprint", "server_certificate", "server_key", "bundle_certificate", "bundle_key")
 
 
 def declare(
@@ -114,7 +115,7 @@ def outcome() -> Outcome:
     return declare()
 
 
-def test_it_declares_two_keys_a_request_and_two_certificates(outcome: Outcome) -> None:
+def test_it_declares_a_ca_and_two_certificates_with_keys_of_their_own(outcome: Outcome) -> None:
     assert outcome.engine.types == {
         "pki": COMPONENT,
         "pki-ca-key": PRIVATE_KEY,
@@ -122,11 +123,14 @@ def test_it_declares_two_keys_a_request_and_two_certificates(outcome: Outcome) -
         "pki-server-key": PRIVATE_KEY,
         "pki-server-request": CERT_REQUEST,
         "pki-server": LOCALLY_SIGNED,
+        "pki-bundle-key": PRIVATE_KEY,
+        "pki-bundle-request": CERT_REQUEST,
+        "pki-bundle": LOCALLY_SIGNED,
     }
 
 
-def test_both_keys_are_on_p384(outcome: Outcome) -> None:
-    for name in ("pki-ca-key", "pki-server-key"):
+def test_every_key_is_on_p384(outcome: Outcome) -> None:
+    for name in ("pki-ca-key", "pki-server-key", "pki-bundle-key"):
         assert outcome.engine.inputs[name] == {"algorithm": "ECDSA", "ecdsaCurve": "P384"}
 
 
@@ -148,8 +152,18 @@ def test_the_fingerprint_is_that_of_the_ca(outcome: Outcome) -> None:
     assert outcome.values["ca_fingerprint"] == certificate_fingerprint(outcome.values["ca_certificate"])
 
 
-def test_of_its_outputs_the_server_key_alone_is_secret(outcome: Outcome) -> None:
-    assert outcome.secret == {"server_key"}
+def test_of_its_outputs_exactly_the_keys_are_secret(outcome: Outcome) -> None:
+    assert outcome.secret == {"server_key", "bundle_key"}
+
+
+def test_the_signer_of_bundles_is_certified_for_bundles_and_for_no_server(outcome: Outcome) -> None:
+    ca = x509.load_pem_x509_certificate(outcome.values["ca_certificate"].encode())
+    signer = x509.load_pem_x509_certificate(outcome.values["bundle_certificate"].encode())
+    signer.verify_directly_issued_by(ca)
+    assert load_pem_private_key(outcome.values["bundle_key"].encode(), None).public_key() == signer.public_key()
+    purposes = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(purposes) == [ExtendedKeyUsageOID.CODE_SIGNING]
+    assert signer.subject.rfc4514_string() == "CN=Flower join bundles,O=tests"
 
 
 def test_keys_reach_the_resources_as_secrets_only(outcome: Outcome) -> None:
@@ -164,6 +178,8 @@ def test_keys_reach_the_resources_as_secrets_only(outcome: Outcome) -> None:
         "pki-ca.privateKeyPem",
         "pki-server-request.privateKeyPem",
         "pki-server.caPrivateKeyPem",
+        "pki-bundle-request.privateKeyPem",
+        "pki-bundle.caPrivateKeyPem",
     }
 
 
@@ -192,13 +208,14 @@ def test_a_callers_aliases_do_not_reach_the_resources() -> None:
     declare(opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name="older")], transformations=[look]))
     assert seen.pop("pki")[0]
     assert set(seen.values()) == {(None, "FederationPKI")}
-    assert len(seen) == 5
+    assert len(seen) == 8
 
 
 @pytest.mark.parametrize(
     ("bad", "value"),
     [
         ({"leaf_validity": timedelta(days=91)}, "91 days"),
+        ({"ca_validity": timedelta(days=3651)}, "3651 days"),
         ({"leaf_validity": timedelta(days=80), "ca_validity": timedelta(days=80)}, "80 days"),
         ({"early_renewal": timedelta(days=90)}, "90 days"),
         ({"leaf_validity": timedelta(hours=30, minutes=1)}, "1 day, 6:01:00"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,8 +78,23 @@ def test_a_centre_whose_zones_do_not_exist_yet_comes_up_without_nodes(tmp_path: 
     assert cloud.of(REGISTRATION) == []
 
 
-def test_a_centre_exports_no_key(tmp_path: Path) -> None:
-    assert "PRIVATE KEY" not in json.dumps(run_central(RecordingCloud(), tmp_path))
+def test_the_key_that_signs_bundles_is_the_only_one_that_a_centre_exports_and_it_is_secret(tmp_path: Path) -> None:
+    secret: list[bool] = []
+
+    def program() -> dict[str, Any]:
+        settings = load_stack("madrid-central", tmp_path)
+        assert isinstance(settings, CentralSettings)
+        outputs = central.declare(settings, now=NOW)
+
+        async def look() -> str:
+            secret.append(await outputs["bundle_signing_key"].is_secret())
+            return "looked"
+
+        return {**outputs, "looked": look()}
+
+    outputs = run_and_resolve(RecordingCloud(), program)
+    assert [name for name, value in outputs.items() if "PRIVATE KEY" in str(value)] == ["bundle_signing_key"]
+    assert secret == [True]
 
 
 def test_each_node_of_the_trusted_zones_gets_one_registration_under_its_name(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_zones_stack_is_read_as_its_file_says(tmp_path: Path, stack: str, node
 
     assert isinstance(settings, ZoneSettings)
     assert (settings.supernodes, settings.partition_base) == (nodes, base)
-    assert settings.central_stack == "organization/flower-federation/madrid-central"
+    assert settings.central.stack == "organization/flower-federation/madrid-central"
 
 
 def test_the_password_is_in_no_representation_of_the_settings(tmp_path: Path) -> None:

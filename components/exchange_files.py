@@ -1,0 +1,107 @@
+"""Files that two operators hand each other: one JSON object, read strictly, with one form to sign and to hash.
+
+It reads no file and trusts no content: who may say what is for `join_bundle` and `zone_answer`. A key too many is
+refused like one too few, because a reader who skips what it does not know signs for what it has not read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from components.errors import RefusalError
+
+MAX_CHARACTERS = 1_000_000
+"""Above what a thousand nodes need; what is longer is no such file."""
+
+_GROUP = 4
+
+
+def read_object(text: str, *, what: str, format_: str, keys: Iterable[str]) -> dict[str, Any]:
+    """One JSON object of a format.
+
+    Args:
+        text: The file's content.
+        what: Its name, for messages.
+        format_: What its key `format` must say.
+        keys: All its other keys.
+
+    Raises:
+        RefusalError: It is too long, no JSON object, of another format, or has other keys.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise malformed(what, f"{len(text)} characters", f"it has at most {MAX_CHARACTERS} characters")
+    try:
+        found = json.loads(text, object_pairs_hook=_without_repetition)
+    except (ValueError, RecursionError) as error:
+        raise malformed(what, f"no JSON ({error})", "it is one JSON object") from error
+    if not isinstance(found, dict):
+        raise malformed(what, f"a {type(found).__name__}", "it is one JSON object")
+    if found.get("format") != format_:
+        raise malformed(what, f"format {found.get('format')!r}", f"its format is {format_}")
+    check_keys(found, what=what, keys=("format", *keys))
+    return found
+
+
+def check_keys(found: Mapping[str, Any], *, what: str, keys: Iterable[str]) -> None:
+    """Refuse an object whose keys are not exactly these.
+
+    Raises:
+        RefusalError: One is missing, or one too many.
+    """
+    wanted = tuple(keys)
+    if set(found) != set(wanted):
+        odd = sorted(set(found) ^ set(wanted))
+        raise malformed(what, f"missing or unknown: {', '.join(odd)}", f"its keys are {', '.join(wanted)}")
+
+
+def malformed(what: str, given: str, rule: str) -> RefusalError:
+    """The refusal of a file that is not what it should be."""
+    return RefusalError(
+        value=f"{what}: {given}",
+        rule=rule,
+        reason="it crossed two organisations, and nothing of it is guessed",
+        remedy="ask its sender for the file again, as the command wrote it; nobody has to edit it",
+    )
+
+
+def canonical(value: Any) -> bytes:
+    """The one form of a value that is signed and hashed: keys sorted, no white space, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
+def digest(value: Any) -> str:
+    """sha256 of the canonical form, in hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def in_groups(hexadecimal: str) -> str:
+    """A fingerprint as people read it to each other: groups of four digits."""
+    return " ".join(hexadecimal[at : at + _GROUP] for at in range(0, len(hexadecimal), _GROUP))
+
+
+def write_instant(instant: datetime) -> str:
+    """An aware instant as text, in UTC and to the second."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_instant(text: str, *, what: str) -> datetime:
+    """The instant that `write_instant` wrote.
+
+    Raises:
+        RefusalError: The text is no instant in UTC.
+    """
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise malformed(what, repr(text[:40]), "an instant is written like 2026-11-24T12:00:00Z, in UTC") from error
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
