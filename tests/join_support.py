@@ -96,12 +96,16 @@ def common_name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-@cache
 def root(number: int = 1, **wish: Any) -> x509.Certificate:
     """A self-signed CA; the same for the same number and wishes, though ECDSA never signs twice alike."""
+    return _root(number, tuple(sorted(wish.items())))
+
+
+@cache
+def _root(number: int, wishes: tuple[tuple[str, Any], ...]) -> x509.Certificate:
     usage = key_usage("key_cert_sign", "crl_sign")
     life = {"begin": NOW - timedelta(days=10), "end": NOW + timedelta(days=1000)}
-    wished = {"name": "root", "key": ec_key(number), "ca": True, "usage": usage, "purposes": (), **life, **wish}
+    wished = {"name": "root", "key": ec_key(number), "ca": True, "usage": usage, "purposes": (), **life, **dict(wishes)}
     return issue(Wish(**wished), issuer=wished["name"], issuer_key=ec_key(number))
 
 
