@@ -15,7 +15,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from flower_appliance.apply import Applied, apply, remember
+from flower_appliance.apply import Applied, apply, owner_of, remember
+from flower_appliance.audit_events import EVENTS_LOG, events_of, fingerprints, read_head, write_events
 from flower_appliance.childwatch import ChildWatch
 from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.enrolment import Enrolment, ask_enrolment
@@ -176,7 +177,11 @@ class Appliance:
             machine = self._guest.machine(self._vm_name)
             wanted = plan(context, machine)
             extra_files = self._service_files(wanted)
+            before = fingerprints(machine)
             applied = await asyncio.to_thread(apply, wanted, machine, extra_files=extra_files)
+            if wanted.role == "superlink":
+                events = events_of(before, fingerprints(machine), applied.written)
+                write_events(machine.path(EVENTS_LOG), events, now=self._now(), owner=owner_of(wanted.user))
         except (ApplianceError, OSError) as error:
             if self._refusal != str(error):
                 LOG.error("%s", error)
@@ -298,6 +303,8 @@ class Appliance:
         attributes: Mapping[str, str] = {"FL_STATE": state}
         if self._liveness.node_id:
             attributes = {**attributes, "FL_NODE_ID": self._liveness.node_id}
+        if self._plan is not None and self._plan.role == "superlink":
+            attributes = {**attributes, "FL_AUDIT_HEAD": read_head(self._guest.machine(self._vm_name))}
         self._publisher.set(attributes)
 
     def _on_start(self, unit: str) -> None:

@@ -44,7 +44,7 @@ def apply(plan: Plan, machine: Machine, *, extra_files: tuple[File, ...] = ()) -
         OSError: the file system refuses.
         NodeKeyError: a node key is there that cannot be used.
     """
-    owner = _owner(plan.user)
+    owner = owner_of(plan.user)
     for folder in plan.folders:
         make_folder(machine.path(folder.path), mode=folder.mode, owner=owner)
     written = [
@@ -84,7 +84,8 @@ def _remembered(machine: Machine) -> dict[str, str]:
     return content if isinstance(content, dict) else {}
 
 
-def _owner(user: str) -> Owner | None:
+def owner_of(user: str) -> Owner | None:
+    """Owner of what a plan's services read and write; None where they run as this process does."""
     if not user:
         return None
     entry = pwd.getpwnam(user)

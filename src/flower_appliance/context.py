@@ -51,6 +51,8 @@ class SuperLinkContext(Context):
     """Names and addresses that the server certificate covers."""
     admin_networks: tuple[Network, ...]
     """Networks that may reach the Control API on 9093; empty: none may."""
+    control_auth: bool
+    """Whether the Control API asks for client certificates and knows roles."""
     num_clients: int | None
 
 
@@ -187,6 +189,7 @@ def _superlink(fields: Fields, common: _Common, now: datetime) -> SuperLinkConte
         server_key_pem=_text(key_raw),
         server_names=pem.named_hosts(chain[0]) if chain else (),
         admin_networks=fields.networks("FL_ADMIN_NETWORKS"),
+        control_auth=bool(fields.text("FL_CONTROL_AUTH_ENABLED")),
         num_clients=fields.integer("FL_NUM_CLIENTS", least=1, default=None),
     )
 

@@ -11,7 +11,9 @@ import json
 from typing import Any
 
 from flower_appliance.context import SuperLinkContext
+from flower_appliance.control_routes import control_routes, error_routes
 from flower_appliance.machine import (
+    AUDIT_PORT,
     CA_CERT,
     CONTROL_PORT,
     FLEET_PORT,
@@ -28,6 +30,8 @@ Json = dict[str, Any]
 
 GATEWAY_STATE = f"{STATE}/gateway"
 ACCESS_LOG = f"{LOGS}/gateway-access.log"
+CONTROL_LOG = f"{LOGS}/gateway-control.log"
+"""Every request to the Control port, and every TLS handshake that failed; the audit is made from it."""
 
 # Calls of an authenticated SuperNode in flwr 1.41.0. register-node and unregister-node are missing on purpose: only
 # nodes without authentication use them, and enrolment is the Control API's business.
@@ -50,7 +54,6 @@ _CERTIFICATE_TAG = "server"
 
 def gateway_config(context: SuperLinkContext, machine: Machine) -> str:
     """Caddy's JSON configuration."""
-    networks = [str(network) for network in context.admin_networks]
     config: Json = {
         "admin": {"disabled": True, "config": {"persist": False}},
         "storage": {"module": "file_system", "root": str(machine.path(GATEWAY_STATE))},
@@ -77,16 +80,7 @@ def gateway_config(context: SuperLinkContext, machine: Machine) -> str:
                             _refuse("403: this port serves the Fleet API to enrolled SuperNodes, nothing else.\n"),
                         ],
                     ),
-                    "control": _server(
-                        endpoint(machine.address, CONTROL_PORT),
-                        [
-                            *([] if not networks else [_when_admin(networks, _control_routes(machine))]),
-                            _refuse(
-                                "403: your address is outside of the admin networks of this SuperLink. "
-                                "FL_ADMIN_NETWORKS names the networks that may use its Control API.\n"
-                            ),
-                        ],
-                    ),
+                    "control": _control(context, machine),
                 },
             },
         },
@@ -110,7 +104,47 @@ def _server(listen: str, routes: list[Json]) -> Json:
     }
 
 
-def _control_routes(machine: Machine) -> list[Json]:
+def _control(context: SuperLinkContext, machine: Machine) -> Json:
+    listen = endpoint(machine.address, CONTROL_PORT)
+    networks = [str(network) for network in context.admin_networks]
+    if not context.control_auth:
+        return _server(
+            listen,
+            [
+                *([] if not networks else [_when_admin(networks, _open_control_routes(machine))]),
+                _refuse(
+                    "403: your address is outside of the admin networks of this SuperLink. "
+                    "FL_ADMIN_NETWORKS names the networks that may use its Control API.\n"
+                ),
+            ],
+        )
+    server = _server(
+        listen,
+        control_routes(
+            networks=networks,
+            federation=context.federation,
+            superlink=_to_superlink(machine),
+            audit=endpoint(machine.loopback, AUDIT_PORT),
+        ),
+    )
+    (policy,) = server["tls_connection_policies"]
+    policy["client_authentication"] = {
+        "ca": {"provider": "file", "pem_files": [str(machine.path(CA_CERT))]},
+        # A certificate that is shown must be good, or there is no connection. Who shows none is told so in words, and
+        # leaves a line in the audit, which a failed handshake could not do.
+        "mode": "verify_if_given",
+    }
+    return {
+        **server,
+        # Caddy turns this on beside client certificates, and then refuses whoever dials an address: such clients send
+        # no server name. This port has one policy and one certificate, so no name could choose a weaker one.
+        "strict_sni_host": False,
+        "logs": {"default_logger_name": "control"},
+        "errors": error_routes(),
+    }
+
+
+def _open_control_routes(machine: Machine) -> list[Json]:
     return [
         _when_uri(_CONTROL_URI, [_to_superlink(machine)]),
         _refuse("403: this port serves the Control API, nothing else.\n"),
@@ -170,14 +204,28 @@ def _logging(context: SuperLinkContext, machine: Machine) -> Json:
             "default": {"level": level, "exclude": [access], "encoder": without_headers},
             "access": {
                 "include": [access],
-                "writer": {
-                    "output": "file",
-                    "filename": str(machine.path(ACCESS_LOG)),
-                    "mode": "0640",
-                    "roll_size_mb": 10,
-                    "roll_keep": 3,
-                },
+                "exclude": [f"{access}.control"],
+                "writer": _log_file(str(machine.path(ACCESS_LOG)), files=3),
+                "encoder": without_headers,
+            },
+            "control": {
+                # The server's own messages hold the handshakes that failed, at this level only (Caddy 2.11.7).
+                "level": "DEBUG",
+                "include": [f"{access}.control", "http.stdlib"],
+                "writer": _log_file(str(machine.path(CONTROL_LOG)), files=10),
                 "encoder": without_headers,
             },
         }
+    }
+
+
+def _log_file(path: str, *, files: int) -> Json:
+    return {
+        "output": "file",
+        "filename": path,
+        "mode": "0640",
+        "roll_size_mb": 10,
+        "roll_keep": files,
+        # Readable after it was rotated, by the audit that may have been away.
+        "roll_gzip": False,
     }

@@ -15,11 +15,16 @@ FLOWER_ENV = "/etc/flower/flower.env"
 GATEWAY_CONFIG = "/etc/flower/gateway.json"
 STATE = "/var/lib/flower"
 LOGS = "/var/log/flower"
+AUDIT_CHAIN = f"{LOGS}/audit.jsonl"
+AUDIT_STATE = f"{STATE}/audit"
+AUDIT_HEAD = f"{AUDIT_STATE}/head"
 
 SUPERLINK_PORT = 9091
 FLEET_PORT = 9092
 CONTROL_PORT = 9093
 SUPERNODE_RUNTIME_PORT = 9094
+AUDIT_PORT = 9095
+"""Loopback; the gateway asks there whether a run is a person's own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from flower_appliance import machine as m
+from flower_appliance.audit_events import EVENTS_LOG
 from flower_appliance.context import Context, SuperLinkContext, SuperNodeContext
 from flower_appliance.errors import PlanError, Problem
-from flower_appliance.gateway import GATEWAY_STATE, gateway_config
+from flower_appliance.gateway import CONTROL_LOG, GATEWAY_STATE, gateway_config
 from flower_appliance.machine import Machine
 from flower_appliance.partition import node_identity
 from flower_appliance.unit import Unit, render_environment, render_systemd
@@ -21,6 +23,7 @@ from flower_appliance.version import FLOWER_VERSION
 SUPERLINK_UNIT = "flower-superlink.service"
 SUPERNODE_UNIT = "flower-supernode.service"
 GATEWAY_UNIT = "flower-gateway.service"
+AUDIT_UNIT = "flower-audit.service"
 SUPEREXEC = "flower-superexec"
 
 
@@ -219,9 +222,9 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
     )
     return Plan(
         role="superlink",
-        folders=_folders(home, GATEWAY_STATE),
+        folders=_folders(home, GATEWAY_STATE, m.AUDIT_STATE),
         files=files,
-        units=(superlink, gateway),
+        units=(superlink, gateway, *([_audit(context, machine)] if context.control_auth else [])),
         checks=(
             # What the SuperExec child dials and how: its own death shows only after seconds.
             HandshakeCheck(host=machine.loopback, port=m.SUPERLINK_PORT, ca=ca, subject="the SuperLink"),
@@ -231,6 +234,28 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
         units_wait_for_checks=False,
         attributes={"FL_VERSION": FLOWER_VERSION, "FL_ENDPOINT": m.endpoint(machine.address, m.FLEET_PORT)},
         user=machine.service_user,
+    )
+
+
+def _audit(context: SuperLinkContext, machine: Machine) -> Unit:
+    return Unit(
+        name=AUDIT_UNIT,
+        description="Audit of the Flower SuperLink's Control API",
+        argv=(
+            *(str(machine.bin_dir / "python"), "-m", "flower_appliance.audit_run"),
+            *("--chain", str(machine.path(m.AUDIT_CHAIN)), "--head", str(machine.path(m.AUDIT_HEAD))),
+            *("--gateway-log", str(machine.path(CONTROL_LOG)), "--events-log", str(machine.path(EVENTS_LOG))),
+            *("--host", machine.loopback, "--port", str(m.AUDIT_PORT), "--federation", context.federation),
+        ),
+        # Where this very code was imported from: a process VM has it outside of the environment.
+        environment={"PYTHONPATH": str(Path(__file__).resolve().parent.parent), "PYTHONDONTWRITEBYTECODE": "1"},
+        environment_file=str(machine.path(m.FLOWER_ENV)),
+        writes=(str(machine.path(m.AUDIT_STATE)), str(machine.path(m.LOGS))),
+        working_folder=str(machine.path(m.AUDIT_STATE)),
+        user=machine.service_user,
+        memory_mb=256,
+        # Ended after the gateway, whose last lines it then still takes.
+        stop_timeout_s=7.0,
     )
 
 

@@ -22,6 +22,7 @@ COMMANDS = (
     "flower_federation.demo",
     "flower_federation.preview",
     "flower_federation.operations_image",
+    "flower_federation.connect_cli",
 )
 """Modules with subcommands, in the order of the help text."""
 

@@ -1,0 +1,158 @@
+"""`federation connect`: opens the way to the Control API for Flower's own CLI, and closes it again. It starts no run.
+
+What it writes is for the CLI alone: a config.toml and the certificate of its own loopback port, in a folder that
+FLWR_HOME names. Both are taken away when it ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import http.client
+import json
+import re
+import signal
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flower_appliance.roles import CONNECT
+from flower_federation.certificate_source import operator_certificate
+from flower_federation.control_certificate import CertificateFacts, ControlCertificate, check_lifetime, read_folder
+from flower_federation.environment import Layout
+from flower_federation.errors import InputError, ToolError
+from flower_federation.runs_cli import write_flwr_home
+from flower_federation.setup import project_folder
+from flower_federation.tunnel import Opened, Tunnel
+from pulumi_flower.transport import Endpoint, read_error_body, tls_context
+
+ASK_TIMEOUT_S = 10.0
+_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `connect`."""
+    connect = subparsers.add_parser(
+        "connect",
+        help="open the way to the Control API for Flower's own CLI",
+        description="Listens on loopback, shows your certificate to the gateway, and tells how to use flwr. Only "
+        "processes of your own user are let in. Ctrl-C ends it.",
+    )
+    connect.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="DIRECTORY",
+        help="what `federation certificate export` wrote; by default the centre's own operator certificate",
+    )
+    connect.add_argument("--endpoint", metavar="HOST:PORT", help="the gateway, where it is not the one in the folder")
+    connect.add_argument("--port", type=int, default=0, help="loopback port; a free one by default")
+    connect.add_argument("--home", type=Path, metavar="DIRECTORY", help="folder for FLWR_HOME")
+    connect.add_argument("--json", action="store_true", help="print what is open as one line of JSON")
+    connect.set_defaults(handler=_connect)
+
+
+def _connect(arguments: argparse.Namespace) -> int:
+    certificate = operator_certificate() if arguments.certificate is None else read_folder(arguments.certificate)
+    if arguments.endpoint:
+        certificate = ControlCertificate(
+            certificate=certificate.certificate,
+            key=certificate.key,
+            ca_certificate=certificate.ca_certificate,
+            endpoint=arguments.endpoint,
+        )
+    facts = certificate.facts
+    check_lifetime(facts, now=_now())
+    answer = ask_gateway(certificate)
+    home = arguments.home or default_home(Layout(project=project_folder()), facts)
+    asyncio.run(_stay(certificate, answer, home=home.absolute(), port=arguments.port, as_json=arguments.json))
+    return 0
+
+
+def default_home(layout: Layout, facts: CertificateFacts) -> Path:
+    """A folder of its own for each holder of a certificate."""
+    return layout.state / "connect" / _UNSAFE.sub("-", f"{facts.role}-{facts.name}").strip("-")
+
+
+def ask_gateway(certificate: ControlCertificate) -> Mapping[str, Any]:
+    """What the gateway says of a certificate: its role. Leaves a line in the audit.
+
+    Raises:
+        ToolError: it cannot be reached, or does not take the certificate.
+    """
+    endpoint = Endpoint.parse(certificate.endpoint)
+    context = tls_context(certificate.ca_certificate, identity=certificate.identity)
+    connection = http.client.HTTPSConnection(endpoint.host, endpoint.port, timeout=ASK_TIMEOUT_S, context=context)
+    try:
+        connection.request("GET", CONNECT)
+        answer = connection.getresponse()
+        body = answer.read(65_536)
+        if answer.status == http.client.OK:
+            return dict(json.loads(body))
+        said = read_error_body(body)[1] or f"HTTP {answer.status}"
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        said = str(error) or type(error).__name__
+    finally:
+        connection.close()
+    raise ToolError(
+        given=f"the gateway at {endpoint}: {said}",
+        rule="it takes the certificate",
+        reason="nothing reaches the Control API otherwise",
+        remedy="see that the SuperLink is READY, that this machine is in adminNetworks, and that the certificate is "
+        "the latest that the centre issued (pulumi up, federation certificate export)",
+    )
+
+
+async def _stay(
+    certificate: ControlCertificate, answer: Mapping[str, Any], *, home: Path, port: int, as_json: bool
+) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    tunnel = Tunnel(certificate, now=_now)
+    try:
+        try:
+            opened = await tunnel.open(port)
+        except OSError as error:
+            raise InputError(
+                given=f"port {port} of 127.0.0.1: {error.strerror or error}",
+                rule="it is free",
+                reason="flwr connects to it",
+                remedy="choose another with --port, or leave it out",
+            ) from error
+        write_flwr_home(home, endpoint=opened.endpoint, ca_certificate=opened.ca_certificate)
+        _announce(opened, certificate.facts, answer, home=home, as_json=as_json)
+        await stopped.wait()
+    finally:
+        await tunnel.close()
+        for name in ("config.toml", "ca.crt"):
+            with contextlib.suppress(FileNotFoundError):
+                (home / name).unlink()
+    print("connect: closed", file=sys.stderr)
+
+
+def _announce(opened: Opened, facts: CertificateFacts, answer: Mapping[str, Any], *, home: Path, as_json: bool) -> None:
+    if as_json:
+        told = {
+            "endpoint": opened.endpoint,
+            "flwr_home": str(home),
+            "name": facts.name,
+            "role": answer.get("role"),
+            "federation": facts.federation,
+            "not_after": facts.not_after.isoformat(),
+        }
+        print(json.dumps(told), flush=True)
+        return
+    print(
+        f"connected as {facts.name}, {answer.get('role')} ({answer.get('meaning')})\n"
+        f"certificate until {facts.not_after:%Y-%m-%d %H:%M} UTC; loopback port {opened.endpoint}\n\n"
+        f"in another terminal:\n  export FLWR_HOME={home}\n  flwr ls\n\nCtrl-C closes it.",
+        flush=True,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
