@@ -260,8 +260,8 @@ async def test_an_unknown_type_or_function_is_refused_with_what_there_is() -> No
     provider, _, _ = await configured({})
     with pytest.raises(OpenNebulaError, match=r"opennebula:index/host:Host.*must be one of"):
         await provider.create(create("Host", {}))
-    with pytest.raises(OpenNebulaError, match=re.escape("getHost")):
-        await provider.invoke(sdk.InvokeRequest("opennebula:index/getHost:getHost", {}))
+    with pytest.raises(OpenNebulaError, match=re.escape("getUser")):
+        await provider.invoke(sdk.InvokeRequest("opennebula:index/getUser:getUser", {}))
 
 
 async def test_a_function_with_bad_arguments_is_refused_before_anything_is_asked() -> None:

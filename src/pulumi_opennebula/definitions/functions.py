@@ -14,7 +14,7 @@ LOOKUP_INPUTS = (
 )
 
 
-def _as_outputs(record: Record, name: str) -> Record:
+def as_outputs(record: Record, name: str) -> Record:
     """The same record under another name, as a function returns it: nothing in it is required."""
     return Record(
         name=name,
@@ -39,22 +39,22 @@ MACHINE = Record(
         ),
         Property(
             name="nics",
-            type=ListOf(_as_outputs(template.NIC, "getVirtualMachinesVirtualMachineNic")),
+            type=ListOf(as_outputs(template.NIC, "getVirtualMachinesVirtualMachineNic")),
             description="Network cards, in order, with the addresses they have.",
         ),
         Property(
             name="nicAliases",
-            type=ListOf(_as_outputs(template.NIC_ALIAS, "getVirtualMachinesVirtualMachineNicAlias")),
+            type=ListOf(as_outputs(template.NIC_ALIAS, "getVirtualMachinesVirtualMachineNicAlias")),
             description="Further addresses on network cards.",
         ),
         Property(
             name="disks",
-            type=ListOf(_as_outputs(template.DISK, "getVirtualMachinesVirtualMachineDisk")),
+            type=ListOf(as_outputs(template.DISK, "getVirtualMachinesVirtualMachineDisk")),
             description="Disks, in order; the CONTEXT disk is not among them.",
         ),
         Property(
             name="vmgroups",
-            type=ListOf(_as_outputs(template.VM_GROUP, "getVirtualMachinesVirtualMachineVmgroup")),
+            type=ListOf(as_outputs(template.VM_GROUP, "getVirtualMachinesVirtualMachineVmgroup")),
             description="Role of a VM group.",
         ),
     ),
@@ -101,16 +101,34 @@ GET_VIRTUAL_MACHINES = Function(
         ),
     ),
 )
-GET_IMAGE = Function(
-    name="getImage",
-    description="The one image that matches; none or several are an error.",
-    inputs=LOOKUP_INPUTS,
+
+
+def _lookup(name: str, what: str, *outputs: Property, tags: bool = True) -> Function:
+    """A function that finds the one object of a pool."""
+    inputs = LOOKUP_INPUTS if tags else tuple(item for item in LOOKUP_INPUTS if item.name != "tags")
+    description = f"The one {what} that matches; none or several are an error."
+    return Function(name=name, description=description, inputs=inputs, outputs=outputs)
+
+
+GET_IMAGE = _lookup("getImage", "image")
+GET_VIRTUAL_NETWORK = _lookup(
+    "getVirtualNetwork",
+    "virtual network",
+    Property(name="mtu", type="integer", required=True, description="MTU of the bridge; 0 where none is set."),
 )
-GET_VIRTUAL_NETWORK = Function(
-    name="getVirtualNetwork",
-    description="The one virtual network that matches; none or several are an error.",
-    inputs=LOOKUP_INPUTS,
-    outputs=(
-        Property(name="mtu", type="integer", required=True, description="MTU of the bridge; 0 where none is set."),
-    ),
+GET_SECURITY_GROUP = _lookup("getSecurityGroup", "security group")
+GET_DATASTORE = _lookup("getDatastore", "datastore")
+GET_CLUSTER = _lookup("getCluster", "cluster")
+GET_HOST = _lookup("getHost", "host")
+GET_MARKETPLACE = _lookup("getMarketplace", "marketplace")
+GET_GROUP = _lookup(
+    "getGroup",
+    "group",
+    Property(name="admins", type=ListOf("integer"), required=True, description="Ids of the group's administrators."),
+)
+GET_ZONE = _lookup(
+    "getZone",
+    "zone",
+    Property(name="endpoint", type="string", required=True, description="The zone's own URL of oned."),
+    tags=False,
 )

@@ -7,11 +7,14 @@ from typing import Final
 from pulumi_opennebula.provider.resources.address_range import AddressRangeHandler
 from pulumi_opennebula.provider.resources.base import Handler
 from pulumi_opennebula.provider.resources.image import ImageHandler
+from pulumi_opennebula.provider.resources.marketplace import MarketplaceHandler
+from pulumi_opennebula.provider.resources.marketplace_appliance import MarketplaceApplianceHandler
 from pulumi_opennebula.provider.resources.security_group import SecurityGroupHandler
 from pulumi_opennebula.provider.resources.service import ServiceHandler
 from pulumi_opennebula.provider.resources.service_context import ServiceContextHandler
 from pulumi_opennebula.provider.resources.service_template import ServiceTemplateHandler
 from pulumi_opennebula.provider.resources.template import TemplateHandler
+from pulumi_opennebula.provider.resources.virtual_machine_group import VirtualMachineGroupHandler
 from pulumi_opennebula.provider.resources.virtual_network import VirtualNetworkHandler
 
 HANDLERS: Final[dict[str, Handler]] = {
@@ -25,5 +28,8 @@ HANDLERS: Final[dict[str, Handler]] = {
         ServiceTemplateHandler(),
         ServiceHandler(),
         ServiceContextHandler(),
+        VirtualMachineGroupHandler(),
+        MarketplaceHandler(),
+        MarketplaceApplianceHandler(),
     )
 }

@@ -19,6 +19,10 @@ EVERY = (-2, -1, -1)
 """Filter of pool calls: all objects that the user may see, no range (OpenNebula XML-RPC reference)."""
 
 
+NOT_DONE = -1
+"""State filter of the VM pool: every state except DONE (OpenNebula XML-RPC reference)."""
+
+
 class Zone:
     """A zone that answered and took the credentials."""
 
@@ -42,6 +46,8 @@ class Zone:
         self.images = self._watch("image", "imagepool", "IMAGE", now, pause)
         self.networks = self._watch("vn", "vnpool", "VNET", now, pause)
         self.machines = PoolWatch(read_one=self._machine, read_all=self._machines_with_attributes, now=now, pause=pause)
+        self.appliances = self._watch("marketapp", "marketapppool", "MARKETPLACEAPP", now, pause)
+        self.machines = self._watch("vm", "vmpool", "VM", now, pause, NOT_DONE)
         self.services = PoolWatch(read_one=self._service, read_all=self._services, now=now, pause=pause)
 
     @property
@@ -127,12 +133,13 @@ class Zone:
         element: str,
         now: Callable[[], float],
         pause: Callable[[float], Awaitable[None]],
+        *more: int,
     ) -> PoolWatch:
         async def one(id_: str) -> Object | None:
             return await self.object(method, int(id_))
 
         async def every() -> Mapping[str, Object]:
-            body = await self.oned.info(f"{pool}.info", *EVERY)
+            body = await self.oned.info(f"{pool}.info", *EVERY, *more)
             return {text_at(item, "ID"): item for item in children(body, element)}
 
         return PoolWatch(read_one=one, read_all=every, now=now, pause=pause)

@@ -5,7 +5,36 @@ Made by `python -m pulumi_opennebula.generate` from `pulumi_opennebula.definitio
 
 from __future__ import annotations
 
+from pulumi_opennebula.sdk.get_cluster import GetClusterResult, get_cluster, get_cluster_output
+from pulumi_opennebula.sdk.get_datastore import GetDatastoreResult, get_datastore, get_datastore_output
+from pulumi_opennebula.sdk.get_group import GetGroupResult, get_group, get_group_output
+from pulumi_opennebula.sdk.get_host import GetHostResult, get_host, get_host_output
 from pulumi_opennebula.sdk.get_image import GetImageResult, get_image, get_image_output
+from pulumi_opennebula.sdk.get_marketplace import GetMarketplaceResult, get_marketplace, get_marketplace_output
+from pulumi_opennebula.sdk.get_security_group import (
+    GetSecurityGroupResult,
+    get_security_group,
+    get_security_group_output,
+)
+from pulumi_opennebula.sdk.get_template import (
+    GetTemplateDisk,
+    GetTemplateNic,
+    GetTemplateNicAlias,
+    GetTemplateResult,
+    GetTemplateVmgroup,
+    get_template,
+    get_template_output,
+)
+from pulumi_opennebula.sdk.get_templates import (
+    GetTemplatesResult,
+    GetTemplatesTemplate,
+    GetTemplatesTemplateDisk,
+    GetTemplatesTemplateNic,
+    GetTemplatesTemplateNicAlias,
+    GetTemplatesTemplateVmgroup,
+    get_templates,
+    get_templates_output,
+)
 from pulumi_opennebula.sdk.get_virtual_machines import (
     GetVirtualMachinesResult,
     GetVirtualMachinesVirtualMachine,
@@ -21,6 +50,7 @@ from pulumi_opennebula.sdk.get_virtual_network import (
     get_virtual_network,
     get_virtual_network_output,
 )
+from pulumi_opennebula.sdk.get_zone import GetZoneResult, get_zone, get_zone_output
 from pulumi_opennebula.sdk.image import (
     Image,
     ImageArgs,
@@ -28,6 +58,32 @@ from pulumi_opennebula.sdk.image import (
     ImageTemplateSectionArgs,
     ImageTimeouts,
     ImageTimeoutsArgs,
+)
+from pulumi_opennebula.sdk.marketplace import (
+    Marketplace,
+    MarketplaceArgs,
+    MarketplaceHttp,
+    MarketplaceHttpArgs,
+    MarketplaceLxc,
+    MarketplaceLxcArgs,
+    MarketplaceOne,
+    MarketplaceOneArgs,
+    MarketplaceS3,
+    MarketplaceS3Args,
+    MarketplaceTemplateSection,
+    MarketplaceTemplateSectionArgs,
+    MarketplaceTimeouts,
+    MarketplaceTimeoutsArgs,
+    MarketplaceTurnkey,
+    MarketplaceTurnkeyArgs,
+)
+from pulumi_opennebula.sdk.marketplace_appliance import (
+    MarketplaceAppliance,
+    MarketplaceApplianceArgs,
+    MarketplaceApplianceTemplateSection,
+    MarketplaceApplianceTemplateSectionArgs,
+    MarketplaceApplianceTimeouts,
+    MarketplaceApplianceTimeoutsArgs,
 )
 from pulumi_opennebula.sdk.provider_resource import Provider, ProviderArgs, ProviderDefaultTagArgs
 from pulumi_opennebula.sdk.security_group import (
@@ -71,6 +127,14 @@ from pulumi_opennebula.sdk.template_outputs import (
     TemplateTemplateSection,
     TemplateVmgroup,
 )
+from pulumi_opennebula.sdk.virtual_machine_group import (
+    VirtualMachineGroup,
+    VirtualMachineGroupArgs,
+    VirtualMachineGroupRole,
+    VirtualMachineGroupRoleArgs,
+    VirtualMachineGroupTemplateSection,
+    VirtualMachineGroupTemplateSectionArgs,
+)
 from pulumi_opennebula.sdk.virtual_network import (
     VirtualNetwork,
     VirtualNetworkAr,
@@ -89,7 +153,24 @@ from pulumi_opennebula.sdk.virtual_network_address_range import (
 )
 
 __all__ = [
+    "GetClusterResult",
+    "GetDatastoreResult",
+    "GetGroupResult",
+    "GetHostResult",
     "GetImageResult",
+    "GetMarketplaceResult",
+    "GetSecurityGroupResult",
+    "GetTemplateDisk",
+    "GetTemplateNic",
+    "GetTemplateNicAlias",
+    "GetTemplateResult",
+    "GetTemplateVmgroup",
+    "GetTemplatesResult",
+    "GetTemplatesTemplate",
+    "GetTemplatesTemplateDisk",
+    "GetTemplatesTemplateNic",
+    "GetTemplatesTemplateNicAlias",
+    "GetTemplatesTemplateVmgroup",
     "GetVirtualMachinesResult",
     "GetVirtualMachinesVirtualMachine",
     "GetVirtualMachinesVirtualMachineDisk",
@@ -97,12 +178,35 @@ __all__ = [
     "GetVirtualMachinesVirtualMachineNicAlias",
     "GetVirtualMachinesVirtualMachineVmgroup",
     "GetVirtualNetworkResult",
+    "GetZoneResult",
     "Image",
     "ImageArgs",
     "ImageTemplateSection",
     "ImageTemplateSectionArgs",
     "ImageTimeouts",
     "ImageTimeoutsArgs",
+    "Marketplace",
+    "MarketplaceAppliance",
+    "MarketplaceApplianceArgs",
+    "MarketplaceApplianceTemplateSection",
+    "MarketplaceApplianceTemplateSectionArgs",
+    "MarketplaceApplianceTimeouts",
+    "MarketplaceApplianceTimeoutsArgs",
+    "MarketplaceArgs",
+    "MarketplaceHttp",
+    "MarketplaceHttpArgs",
+    "MarketplaceLxc",
+    "MarketplaceLxcArgs",
+    "MarketplaceOne",
+    "MarketplaceOneArgs",
+    "MarketplaceS3",
+    "MarketplaceS3Args",
+    "MarketplaceTemplateSection",
+    "MarketplaceTemplateSectionArgs",
+    "MarketplaceTimeouts",
+    "MarketplaceTimeoutsArgs",
+    "MarketplaceTurnkey",
+    "MarketplaceTurnkeyArgs",
     "Provider",
     "ProviderArgs",
     "ProviderDefaultTagArgs",
@@ -145,6 +249,12 @@ __all__ = [
     "TemplateTemplateSectionArgs",
     "TemplateVmgroup",
     "TemplateVmgroupArgs",
+    "VirtualMachineGroup",
+    "VirtualMachineGroupArgs",
+    "VirtualMachineGroupRole",
+    "VirtualMachineGroupRoleArgs",
+    "VirtualMachineGroupTemplateSection",
+    "VirtualMachineGroupTemplateSectionArgs",
     "VirtualNetwork",
     "VirtualNetworkAddressRange",
     "VirtualNetworkAddressRangeArgs",
@@ -157,10 +267,28 @@ __all__ = [
     "VirtualNetworkTemplateSectionArgs",
     "VirtualNetworkTimeouts",
     "VirtualNetworkTimeoutsArgs",
+    "get_cluster",
+    "get_cluster_output",
+    "get_datastore",
+    "get_datastore_output",
+    "get_group",
+    "get_group_output",
+    "get_host",
+    "get_host_output",
     "get_image",
     "get_image_output",
+    "get_marketplace",
+    "get_marketplace_output",
+    "get_security_group",
+    "get_security_group_output",
+    "get_template",
+    "get_template_output",
+    "get_templates",
+    "get_templates_output",
     "get_virtual_machines",
     "get_virtual_machines_output",
     "get_virtual_network",
     "get_virtual_network_output",
+    "get_zone",
+    "get_zone_output",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from pulumi_opennebula.provider.functions.base import FunctionHandler
-from pulumi_opennebula.provider.functions.lookup import GetImage, GetVirtualNetwork
+from pulumi_opennebula.provider.functions.lookup import LOOKUPS
 from pulumi_opennebula.provider.functions.machines import GetVirtualMachines
+from pulumi_opennebula.provider.functions.templates import GetTemplate, GetTemplates
 
 FUNCTIONS: Final[dict[str, FunctionHandler]] = {
-    handler.definition.token: handler for handler in (GetVirtualMachines(), GetImage(), GetVirtualNetwork())
+    handler.definition.token: handler for handler in (*LOOKUPS, GetTemplate(), GetTemplates(), GetVirtualMachines())
 }

@@ -1,11 +1,23 @@
-"""getImage and getVirtualNetwork: the one object of a pool that matches. None or several are an error."""
+"""Functions that find the one object of a pool by id, name or tags: none or several are an error. They only read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
-from pulumi_opennebula.definitions.functions import GET_IMAGE, GET_VIRTUAL_NETWORK
+from pulumi_opennebula.definitions.functions import (
+    GET_CLUSTER,
+    GET_DATASTORE,
+    GET_GROUP,
+    GET_HOST,
+    GET_IMAGE,
+    GET_MARKETPLACE,
+    GET_SECURITY_GROUP,
+    GET_VIRTUAL_NETWORK,
+    GET_ZONE,
+)
+from pulumi_opennebula.definitions.model import Function
 from pulumi_opennebula.errors import InputError
 from pulumi_opennebula.provider.functions.base import FunctionHandler
 from pulumi_opennebula.provider.templates import attributes_of, children, text_at
@@ -14,28 +26,62 @@ from pulumi_opennebula.provider.vectors import spelled_like, upper_keys
 from pulumi_opennebula.provider.zone import EVERY, Zone
 
 
-class GetImage(FunctionHandler):
-    """The function getImage."""
+def nothing_more(body: Mapping[str, Any]) -> Values:
+    """No properties beyond id, name and tags."""
+    del body
+    return {}
 
-    definition = GET_IMAGE
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup(FunctionHandler):
+    """A function that finds the one object of a pool."""
+
+    definition: Function  # type: ignore[misc] # one class for all, so that it is no class variable here
+    pool: str
+    """Name of the pool in XML-RPC: `imagepool`."""
+    element: str
+    """Name of an object's element in the pool: `IMAGE`."""
+    what: str
+    """The kind of object in words."""
+    more: Callable[[Mapping[str, Any]], Values] = nothing_more
+    """Further properties of the object."""
+    filtered: bool = True
+    """Whether the pool's method takes a filter; those of objects that belong to nobody do not."""
 
     async def call(self, zone: Zone, arguments: Values) -> Values:
-        """Id, name and tags of the image."""
-        pool = await zone.oned.info("imagepool.info", *EVERY)
-        return found_in(children(pool, "IMAGE"), arguments, "image")[1]
+        """Id, name, tags of the object, and what else the function says of it."""
+        body = await zone.oned.info(f"{self.pool}.info", *(EVERY if self.filtered else ()))
+        found, values = found_in(children(body, self.element), arguments, self.what)
+        return values | self.more(found)
 
 
-class GetVirtualNetwork(FunctionHandler):
-    """The function getVirtualNetwork."""
+def mtu_of(body: Mapping[str, Any]) -> Values:
+    """MTU of a network; 0 where none is set."""
+    text = text_at(body, "TEMPLATE", "MTU")
+    return {"mtu": int(text) if text.isdigit() else 0}
 
-    definition = GET_VIRTUAL_NETWORK
 
-    async def call(self, zone: Zone, arguments: Values) -> Values:
-        """Id, name, tags and MTU of the network."""
-        pool = await zone.oned.info("vnpool.info", *EVERY)
-        body, found = found_in(children(pool, "VNET"), arguments, "virtual network")
-        mtu = text_at(body, "TEMPLATE", "MTU")
-        return {**found, "mtu": int(mtu) if mtu.isdigit() else 0}
+def admins_of(body: Mapping[str, Any]) -> Values:
+    """Ids of a group's administrators."""
+    return {"admins": [int(item) for item in children(body, "ADMINS", "ID") if isinstance(item, str)]}
+
+
+def endpoint_of(body: Mapping[str, Any]) -> Values:
+    """URL of a zone's oned."""
+    return {"endpoint": text_at(body, "TEMPLATE", "ENDPOINT")}
+
+
+LOOKUPS: Final = (
+    Lookup(definition=GET_IMAGE, pool="imagepool", element="IMAGE", what="image"),
+    Lookup(definition=GET_VIRTUAL_NETWORK, pool="vnpool", element="VNET", what="virtual network", more=mtu_of),
+    Lookup(definition=GET_SECURITY_GROUP, pool="secgrouppool", element="SECURITY_GROUP", what="security group"),
+    Lookup(definition=GET_DATASTORE, pool="datastorepool", element="DATASTORE", what="datastore", filtered=False),
+    Lookup(definition=GET_CLUSTER, pool="clusterpool", element="CLUSTER", what="cluster", filtered=False),
+    Lookup(definition=GET_HOST, pool="hostpool", element="HOST", what="host", filtered=False),
+    Lookup(definition=GET_MARKETPLACE, pool="marketpool", element="MARKETPLACE", what="marketplace"),
+    Lookup(definition=GET_GROUP, pool="grouppool", element="GROUP", what="group", more=admins_of, filtered=False),
+    Lookup(definition=GET_ZONE, pool="zonepool", element="ZONE", what="zone", more=endpoint_of, filtered=False),
+)
 
 
 def found_in(pool: Any, arguments: Values, what: str) -> tuple[Mapping[str, Any], Values]:

@@ -30,14 +30,14 @@ class GetVirtualMachines(FunctionHandler):
 
     async def call(self, zone: Zone, arguments: Values) -> Values:
         """The VMs that match, sorted."""
-        pattern = _pattern(arguments.get("nameRegex"))
+        pattern = pattern_of(arguments.get("nameRegex"))
         pool = await zone.oned.info("vmpool.infoextended", *EVERY, NOT_DONE, "")
         machines = [machine_of(item) for item in children(pool, "VM") if isinstance(item, Mapping)]
         found = [item for item in machines if matches(item, arguments, pattern)]
         return {
             **arguments,
             "id": sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest(),
-            "virtualMachines": sorted_by(found, arguments.get("sortOn"), arguments.get("order")),
+            "virtualMachines": sorted_by(found, (arguments.get("sortOn") or "id").lower(), arguments.get("order")),
         }
 
 
@@ -52,10 +52,10 @@ def machine_of(body: Mapping[str, Any]) -> Values:
         "vcpu": number_of(text_at(body, "TEMPLATE", "VCPU")),
         "memory": number_of(text_at(body, "TEMPLATE", "MEMORY")),
         "tags": user,
-        "nics": _records(content, "NIC", template.NIC),
-        "nicAliases": _records(content, "NIC_ALIAS", template.NIC_ALIAS),
-        "disks": _records(content, "DISK", template.DISK),
-        "vmgroups": _records(content, "VMGROUP", template.VM_GROUP),
+        "nics": records_of(content, "NIC", template.NIC),
+        "nicAliases": records_of(content, "NIC_ALIAS", template.NIC_ALIAS),
+        "disks": records_of(content, "DISK", template.DISK),
+        "vmgroups": records_of(content, "VMGROUP", template.VM_GROUP),
     }
 
 
@@ -71,7 +71,7 @@ def matches(machine: Values, arguments: Values, pattern: re.Pattern[str] | None)
 
 def sorted_by(machines: list[Values], key: str | None, order: str | None) -> list[Values]:
     """VMs by a property, ids breaking ties; VMs without the property first."""
-    name = (key or "id").lower()
+    name = key or "id"
 
     def rank(machine: Values) -> tuple[bool, Any, int]:
         value = machine[name]
@@ -80,11 +80,13 @@ def sorted_by(machines: list[Values], key: str | None, order: str | None) -> lis
     return sorted(machines, key=rank, reverse=(order or "ASC").upper() == "DESC")
 
 
-def _records(content: Any, name: str, record: Record) -> list[Values]:
+def records_of(content: Any, name: str, record: Record) -> list[Values]:
+    """The vectors of a name in a TEMPLATE as records."""
     return [record_of(record, vector) for vector in children(content, name) if isinstance(vector, dict)]
 
 
-def _pattern(text: str | None) -> re.Pattern[str] | None:
+def pattern_of(text: str | None) -> re.Pattern[str] | None:
+    """The compiled `nameRegex`. Raises InputError where it is none."""
     if text is None:
         return None
     try:

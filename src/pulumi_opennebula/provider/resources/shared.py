@@ -117,6 +117,13 @@ async def lock(call: Call, method: str, id_: int, new: Values) -> None:
         await call.zone.oned.call(f"{method}.lock", id_, LOCK_LEVELS[str(new["lock"]).upper()], False)
 
 
+async def set_enabled(call: Call, method: str, id_: int, old: Values, new: Values) -> None:
+    """Disable an object, or enable it again, where that differs."""
+    disabled = bool(new.get("disabled"))
+    if disabled != bool(old.get("disabled")):
+        await call.zone.oned.call(f"{method}.enable", id_, not disabled)
+
+
 def is_locked(values: Values) -> bool:
     """Whether a lock is wanted or known."""
     level = values.get("lock")
