@@ -302,8 +302,15 @@ class Project:
         return result
 
     def close(self) -> None:
-        """Stop the zones with their VMs, and kill whatever is left of this folder's processes."""
+        """Stop the zones with their VMs, kill whatever is left of this folder's processes, and see that it is gone."""
         for zone in self.zones.values():
             if zone.state.is_dir():
                 self.command(*stop_arguments(self.layout.bin / "zonebox", zone))
         kill_processes_of(self.folder)
+        self.wait_gone()
+
+    def wait_gone(self) -> None:
+        """Wait until nothing of this folder runs."""
+        wait_until(
+            lambda: not processes_of(self.folder), timeout_s=15.0, what=lambda: f"gone: {processes_of(self.folder)}"
+        )

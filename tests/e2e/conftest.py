@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import BERLIN, CENTRAL, PARIS, STACKS, Project, Timing, processes_of, wait_until
+from tests.e2e_support import BERLIN, CENTRAL, PARIS, STACKS, Project, Timing
 
 THREE_NODES = {"berlin/supernode-0", "berlin/supernode-1", "paris/supernode-0"}
 
@@ -49,11 +49,6 @@ def zones_only(tmp_path_factory: pytest.TempPathFactory, timings: list[Timing]) 
         yield project
     finally:
         project.close()
-        wait_until(
-            lambda: not processes_of(project.folder),
-            timeout_s=15.0,
-            what=lambda: f"processes left: {processes_of(project.folder)}",
-        )
 
 
 @pytest.fixture(scope="session")

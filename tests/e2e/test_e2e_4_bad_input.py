@@ -131,7 +131,9 @@ def test_an_endpoint_that_does_not_answer_is_refused_at_preview_and_nothing_chan
 
     ended = preview(federation, NEW_STACK, {"endpoint": silent})
 
-    assert_refused(ended, value=silent, rule="must", remedy="Check")
+    assert_refused(
+        ended, value=f"endpoint {silent}", rule="it must answer", remedy="Check the URL, the network and that the zone"
+    )
     assert everything() == before
 
 
@@ -145,7 +147,12 @@ def test_a_wrong_password_is_refused_at_preview_is_not_shown_and_nothing_changes
 
     ended = preview(federation, NEW_STACK, {"oneAuthFile": str(wrong)})
 
-    assert_refused(ended, value="oneadmin", rule="must", remedy="password")
+    assert_refused(
+        ended,
+        value=f"user 'oneadmin' at https://{federation.zones['berlin'].address}:2633/RPC2",
+        rule="user and password must be those of a user of the zone",
+        remedy="Correct opennebula:username and opennebula:password",
+    )
     assert "certainly-not" not in ended.text
     assert everything() == before
 

@@ -1,0 +1,123 @@
+"""No private key, password or passphrase can be read where it has no business to be.
+
+By design the SuperLink's key, in base64, is in the CONTEXT of its own VM and in the template that this VM is made
+from, for their owner only. OneGate's extended view of a service has its VMs with their CONTEXT (recorded of OpenNebula
+7.0.1); the SuperLink is alone in its service, so it is shown its own key and nobody else is. It must be nowhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.evidence import Secret, found_in, key_secret, marker, public_evidence, text_secret
+from tests.e2e.zone_view import ZoneView
+from tests.e2e_support import BERLIN, CENTRAL, STACKS, Project
+
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def secrets(federation: Project) -> list[Secret]:
+    """Every secret of the federation that exists in plain text somewhere."""
+    found = [marker()]
+    for name, zone in federation.zones.items():
+        found.append(text_secret(f"password of {name}", ZoneView(zone).password))
+    found += [text_secret(f"passphrase of {stack}", federation.passphrase(stack)) for stack in STACKS]
+    found += [
+        key_secret(f"key in {path.relative_to(federation.folder)}", path.read_bytes()) for path in node_keys(federation)
+    ]
+    found += [key_secret(f"key {number} of the state", pem) for number, pem in enumerate(keys_of_the_state(federation))]
+    return found
+
+
+def node_keys(federation: Project) -> list[Path]:
+    """Files with the private keys of VMs."""
+    certs = "vms/*/root/etc/flower/certs/*.key"
+    return [path for zone in federation.zones.values() for path in sorted(zone.state.glob(certs))]
+
+
+def keys_of_the_state(federation: Project) -> list[bytes]:
+    """Private keys that the centre's state holds, encrypted: those of the CA and of the SuperLink."""
+    pulumi = federation.layout.bin / "pulumi"
+    export = federation.succeed(pulumi, "stack", "export", "-s", CENTRAL, "--show-secrets", stack=CENTRAL, keep=False)
+    resources = json.loads(export)["deployment"]["resources"]
+    keys = [item["outputs"] for item in resources if item["type"] == "tls:index/privateKey:PrivateKey"]
+    return [str(json.loads(outputs["privateKeyPem"]["plaintext"])).encode() for outputs in keys]
+
+
+def test_the_search_would_find_each_secret_wherever_it_stood(federation: Project, secrets: list[Secret]) -> None:
+    for path in node_keys(federation):
+        pem, name = path.read_bytes(), f"key in {path.relative_to(federation.folder)}"
+        for text in (pem, b"FL_KEY='" + base64.b64encode(pem) + b"'", json.dumps({"k": pem.decode()}).encode()):
+            assert {marker().name, name} <= found_in(text, secrets)
+        assert found_in(b"\n".join(pem.splitlines()[3:-1]), secrets) == found_in(pem, secrets) - {marker().name}
+    (superlink_key,) = federation.zones["madrid"].state.glob("vms/*/root/etc/flower/certs/server.key")
+    assert len(found_in(superlink_key.read_bytes(), secrets)) == 3, "the marker, the file, and one key of the state"
+    session = ZoneView(federation.zones["berlin"]).session.encode()
+    for text in (session, base64.b64encode(session)):
+        assert found_in(text, secrets) == {"password of berlin"}
+    assert len(secrets) == 1 + 3 + 3 + len(node_keys(federation)) + 2
+
+
+def test_no_state_log_document_or_answer_holds_a_secret(federation: Project, secrets: list[Secret]) -> None:
+    evidence = list(public_evidence(federation))
+
+    (superlink,) = ZoneView(federation.zones["madrid"]).vms()
+    own_context = f"OneGate of madrid, VM {superlink}, /service?extended=true"
+    leaks = {where: found_in(content, secrets) for where, content in evidence if where != own_context}
+    assert {where: found for where, found in leaks.items() if found} == {}
+    assert [where for where, content in evidence if b"PRIVATE KEY" in content] == [], "not even there in clear"
+    for part in (
+        "stack export of",
+        "OneFlow of madrid, /service/",
+        "/service?extended=true",
+        "console.log",
+        "zone.log",
+    ):
+        assert any(part in where for where, _ in evidence), part
+
+
+def test_the_server_key_is_in_the_context_of_its_own_vm_and_template_and_in_no_other_object(
+    federation: Project, secrets: list[Secret]
+) -> None:
+    holders = set()
+    for name, zone in federation.zones.items():
+        view = ZoneView(zone)
+        for kind in ("template", "vm", "vn", "image", "secgroup", "user", "document"):
+            arguments = () if kind == "user" else (-2, -1, -1)
+            arguments += {"vm": (-1,), "document": (100,)}.get(kind, ())
+            for item in view.pool(f"{kind}pool", *arguments):
+                if item.find("ID") is None:
+                    continue  # default quotas, among the users
+                id_ = int(item.findtext("ID") or "")
+                if found_in(view.call(f"{kind}.info", id_).encode(), secrets):
+                    holders.add((name, kind, item.findtext("NAME")))
+    madrid = ZoneView(federation.zones["madrid"])
+    (vm_name,) = madrid.vms().values()
+    assert holders == {("madrid", "template", "flower-superlink-madrid"), ("madrid", "vm", vm_name)}
+    (template,) = (
+        item for item in madrid.pool("templatepool", -2, -1, -1) if item.findtext("NAME") == "flower-superlink-madrid"
+    )
+    rights = {right.tag: right.text for right in template.find("PERMISSIONS") or ()}
+    assert {right for right, set_ in rights.items() if set_ == "1"} == {"OWNER_U", "OWNER_M"}
+
+
+def test_every_file_that_exists_to_hold_a_secret_is_readable_by_its_owner_only(federation: Project) -> None:
+    zones = federation.layout.state / "zones"
+    files = [*node_keys(federation), *zones.glob("*/one_auth"), *zones.glob("*/*.key")]
+    files += [*zones.glob("*/zonebox.sqlite*"), *zones.glob("*/vms/*/context/*")]
+    assert len(files) >= 3 + 3 + 6 + 3 + 2 * 3
+    modes = {str(path.relative_to(zones)): stat.S_IMODE(path.stat().st_mode) & 0o077 for path in files}
+    assert {name for name, mode in modes.items() if mode} == set()
+
+
+def test_each_operators_passphrase_opens_his_own_stack_only(federation: Project) -> None:
+    pulumi = federation.layout.bin / "pulumi"
+    ended = federation.command(pulumi, "stack", "export", "-s", CENTRAL, "--show-secrets", stack=BERLIN, keep=False)
+    assert ended.returncode != 0
+    assert "incorrect passphrase" in ended.text

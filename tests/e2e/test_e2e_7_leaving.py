@@ -1,0 +1,25 @@
+"""The end of a federation: stacks destroyed in order leave nothing in any zone, no process and no lock."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.zone_view import ZoneView
+from tests.e2e_support import BERLIN, CENTRAL, PARIS, Project, processes_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def test_stacks_that_are_destroyed_in_order_leave_no_object_in_any_zone(
+    federation: Project, empty_zones: dict[str, dict[str, dict[int, str]]]
+) -> None:
+    for stack in (PARIS, BERLIN, CENTRAL):
+        ended = federation.pulumi("destroy", "--yes", "--skip-preview", "--suppress-progress", stack=stack)
+        assert ended.returncode == 0, ended.text
+
+    assert {name: ZoneView(zone).objects() for name, zone in federation.zones.items()} == empty_zones
+    left = {pid: command for pid, command in processes_of(federation.folder).items() if "zonebox serve" not in command}
+    assert left == {}
+    assert not list((federation.layout.backend / ".pulumi" / "locks").rglob("*.json"))
+    for zone in federation.zones.values():
+        assert not list((zone.state / "vms").iterdir()), "folders of VMs go with them"
