@@ -73,13 +73,16 @@ def template_sections(owner: str) -> Property:
         name=f"{owner}TemplateSection",
         description='One vector attribute of the template: `NAME = [ KEY = "value" ]`.',
         properties=(
-            Property(name="name", type="string", required=True, description="Name of the vector, such as `PCI`."),
+            Property(
+                name="name", type="string", required=True, nocase=True, description="Name of the vector, such as `PCI`."
+            ),
             Property(name="elements", type=MapOf("string"), description="The vector's keys and values."),
         ),
     )
     return Property(
         name="templateSections",
         type=ListOf(record),
+        sorted_by="name",
         description="Vectors that no other property covers. Several of the same name are all kept, in order.",
     )
 

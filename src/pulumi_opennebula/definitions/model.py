@@ -69,6 +69,10 @@ class Property:
     """The values that OpenNebula takes; compared without regard to case."""
     default: str | int | float | bool | None = None
     """Sent when the program gives no value."""
+    sorted_by: str = ""
+    """A list of records whose order means something only among those that are equal in this property."""
+    nocase: bool = False
+    """OpenNebula stores the text in upper case, so that case is no difference."""
     json: bool = False
     """The text is JSON and is compared by meaning."""
     attribute: str = ""

@@ -70,9 +70,20 @@ def _compare(item: Property, type_: Type, old: Any, new: Any, path: Path) -> lis
         case ListOf() if isinstance(old, list) and isinstance(new, list):
             compare = _compare_unordered if item.unordered else _compare_ordered
             found = compare(item, type_, old, new, path)
+            if found and item.sorted_by and not compare(item, type_, _sorted(item, old), _sorted(item, new), path):
+                found = []
         case _:
             found = [] if _equal(item, old, new) else [Change(path=path, kind=Kind.UPDATE)]
     return found
+
+
+def _sorted(item: Property, values: list[Any]) -> list[Any]:
+    """A list in the order that means something: equals in the sorting property keep theirs."""
+
+    def rank(value: Any) -> str:
+        return str(value.get(item.sorted_by)).upper() if isinstance(value, Mapping) else ""
+
+    return sorted(values, key=rank)
 
 
 def _absent(item: Property, type_: Type, old: Any, new: Any, path: Path) -> list[Change]:
@@ -169,7 +180,7 @@ def _equal(item: Property, old: Any, new: Any) -> bool:
         return float(old) == float(new)
     if item.json:
         return _same_json(old, new)
-    if item.choices:
+    if item.choices or item.nocase:
         return str(old).upper() == str(new).upper()
     return bool(old == new) or _same_address(old, new)
 

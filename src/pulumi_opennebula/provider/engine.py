@@ -135,8 +135,8 @@ class OpenNebulaProvider(sdk.Provider):
     async def diff(self, request: sdk.DiffRequest) -> sdk.DiffResponse:
         """Which properties differ, and whether that replaces the object."""
         handler = _handler(request.type)
-        old, _ = plain(request.old_state)
         new, _ = plain(request.new_inputs)
+        old = _before(handler, plain(request.old_state)[0], new)
         found = handler.refine(diffs.changes(handler.definition.record, old, new), old, new)
         found += self._tag_changes(handler.definition, old, new)
         if old.get(FAILED):
@@ -184,7 +184,7 @@ class OpenNebulaProvider(sdk.Provider):
         kept = {name: old[name] for name in (IMPORTED, FAILED) if old.get(name)}
         state |= {IMPORTED: True} if imported else kept
         new_inputs = (
-            states.imported_inputs(handler.definition, state)
+            handler.imported(states.imported_inputs(handler.definition, state))
             if imported
             else states.refreshed_inputs(handler.definition, inputs, state)
         )
@@ -197,8 +197,8 @@ class OpenNebulaProvider(sdk.Provider):
     async def update(self, request: sdk.UpdateRequest) -> sdk.UpdateResponse:
         """Change the object in place; in a preview, say what is known of it."""
         handler = _handler(request.type)
-        old, _ = plain(request.olds)
         new, secrets = plain(request.news)
+        old = _before(handler, plain(request.olds)[0], new)
         if request.preview:
             return sdk.UpdateResponse(self._planned(handler, new, old, secrets))
         call = self._call("update", request.urn, request.timeout)
@@ -288,6 +288,11 @@ class OpenNebulaProvider(sdk.Provider):
         wanted = self._tags(new)["defaultTags"]
         changed = not diffs.same(item, item.type, old.get("defaultTags") or {}, wanted)
         return [diffs.Change(path=("defaultTags",), kind=diffs.Kind.UPDATE)] if changed else []
+
+
+def _before(handler: Handler, old: Values, new: Values) -> Values:
+    """The state to compare with: of an imported object, what the program can speak of."""
+    return handler.adopted(states.adopted(old, new), new) if old.get(IMPORTED) else old
 
 
 def _given(inputs: Values) -> Values:

@@ -91,6 +91,24 @@ def imported_inputs(resource: Resource, state: Values) -> Values:
     return found
 
 
+def adopted(old: Values, new: Values) -> Values:
+    """The state of an imported object as far as the program speaks of it: the rest belongs to others.
+
+    An import takes every tag, section and held address, because there is no program yet to say which are its own.
+    """
+    seen = dict(old)
+    for name in ("tags", "tagsAll"):
+        if isinstance(old.get(name), Mapping):
+            wanted = {key.upper() for key in new.get("tags") or {}}
+            seen[name] = {key: value for key, value in old[name].items() if key.upper() in wanted}
+    if old.get("templateSections"):
+        names = {str(item.get("name", "")).upper() for item in new.get("templateSections") or []}
+        seen["templateSections"] = [item for item in old["templateSections"] if str(item["name"]).upper() in names]
+    if old.get("holdIps"):
+        seen["holdIps"] = [address for address in old["holdIps"] if address in (new.get("holdIps") or [])]
+    return seen
+
+
 def refreshed_inputs(resource: Resource, inputs: Values, state: Values) -> Values:
     """The inputs of the state after a refresh: as the program gave them, except where the cloud now differs."""
     found: Values = {}
@@ -145,6 +163,10 @@ def _defined_secrets(record: Record, values: Mapping[str, Any], path: Path) -> I
             yield (*path, item.name)
         if isinstance(item.type, Record) and isinstance(value, Mapping):
             yield from _defined_secrets(item.type, value, (*path, item.name))
+        elif isinstance(item.type, ListOf) and isinstance(item.type.item, Record) and isinstance(value, list):
+            for index, entry in enumerate(value):
+                if isinstance(entry, Mapping):
+                    yield from _defined_secrets(item.type.item, entry, (*path, item.name, index))
 
 
 def _has_outputs(item: Property) -> bool:

@@ -59,6 +59,15 @@ class Handler(ABC):
         """Correct the differences that the definition alone would report."""
         return changes
 
+    def adopted(self, old: Values, new: Values) -> Values:
+        """The state of an imported object, with what nobody can read filled in as the program says."""
+        del new
+        return old
+
+    def imported(self, inputs: Values) -> Values:
+        """The inputs of an imported object, without what a program could not give."""
+        return inputs
+
     @abstractmethod
     async def create(self, call: Call, inputs: Values) -> str:
         """Make the object with one call, and return its id; nothing may be left over where this raises."""

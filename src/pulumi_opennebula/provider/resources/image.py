@@ -78,6 +78,12 @@ class ImageHandler(Handler):
         if isinstance(inputs.get("size"), int) and inputs["size"] < 1:
             findings.refuse(("size",), inputs["size"], "it must be at least 1", "it is in MB", "Correct size")
 
+    def adopted(self, old: Values, new: Values) -> Values:
+        """Where an image came from nobody can read, nor what size and format were asked for."""
+        if new.get("path") is None and new.get("cloneFromImage") is None:
+            return old
+        return old | {name: new.get(name, old.get(name)) for name in ("cloneFromImage", "path", "size", "format")}
+
     async def create(self, call: Call, inputs: Values) -> str:
         """Allocate the image in its datastore, or clone another."""
         datastore = int(inputs["datastoreId"])

@@ -84,6 +84,22 @@ class VirtualNetworkHandler(Handler):
             )
         _check_reservation(inputs, findings)
 
+    def adopted(self, old: Values, new: Values) -> Values:
+        """How a reservation was asked for nobody can read; what it has from its parent is nobody's wish."""
+        if old.get("reservationVnet") is None:
+            return old
+        inherited = [name for name in PLAIN if new.get(name) is None]
+        return {name: value for name, value in old.items() if name not in inherited} | {
+            name: new[name] for name in RESERVATION if new.get(name) is not None
+        }
+
+    def imported(self, inputs: Values) -> Values:
+        """A reservation has addresses, bridge and the like from its parent."""
+        if inputs.get("reservationVnet") is None:
+            return inputs
+        own = {"name", "reservationVnet", "reservationSize", "reservationArId"}
+        return {name: value for name, value in inputs.items() if name in own}
+
     async def create(self, call: Call, inputs: Values) -> str:
         """Allocate the network with its ranges, or reserve it from its parent."""
         if inputs.get("reservationVnet") is not None:
@@ -231,6 +247,9 @@ def properties(body: Body, old: Values | None, default_tags: Mapping[str, str]) 
         if old is None and text_at(first, "PARENT_NETWORK_AR_ID"):
             found["reservationArId"] = int(text_at(first, "PARENT_NETWORK_AR_ID"))
         found |= {name: before[name] for name in RESERVATION if before.get(name) is not None}
+        if old is not None:
+            inherited = [name for name in PLAIN if before.get(name) is None]
+            found = {name: value for name, value in found.items() if name not in inherited}
     return found
 
 
