@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -22,6 +21,7 @@ from typing import Any
 
 import pyone
 
+from zonebox import background
 from zonebox.clock import Clock
 from zonebox.drivers.base import Driver
 from zonebox.settings import Delays, Settings
@@ -145,11 +145,7 @@ def start_process(settings: Settings) -> ZoneProcess:
     ready = settings.state / "endpoints.json"
     ready.unlink(missing_ok=True)
     settings.state.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "zonebox", "serve", "--name", settings.name, "--state", str(settings.state)]
-    command += ["--address", settings.address, "--driver", settings.driver]
-    command += ["--plain-http"] if settings.plain_http else []
-    for guest, host in settings.shares.items():
-        command += ["--share", f"{guest}={host}"]
+    command = background.serve_command(settings)
     with (settings.state / "test.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:

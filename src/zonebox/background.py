@@ -19,7 +19,7 @@ from pathlib import Path
 from zonebox.errors import ConfigError
 from zonebox.settings import Settings
 
-_PAUSE_S = 0.05
+_PAUSE_S = 0.01
 
 
 @contextmanager
@@ -94,7 +94,8 @@ def up(settings: Settings, timeout_s: float, *, verbose: bool = False) -> dict[s
     return status(state)
 
 
-def _spawn(settings: Settings, *, verbose: bool) -> subprocess.Popen[bytes]:
+def serve_command(settings: Settings, *, verbose: bool = False) -> list[str]:
+    """The command that runs a zone with these settings in the foreground; what no option names is left out."""
     command = [sys.executable, "-m", "zonebox", "serve", "--name", settings.name, "--state", str(settings.state)]
     command += ["--address", settings.address, "--driver", settings.driver]
     for guest, host in settings.shares.items():
@@ -102,7 +103,14 @@ def _spawn(settings: Settings, *, verbose: bool) -> subprocess.Popen[bytes]:
     if settings.onegate_host:
         command += ["--onegate-host", settings.onegate_host]
     command += ["--plain-http"] if settings.plain_http else []
+    command += ["--control"] if settings.control else []
+    command += ["--clock", settings.clock] if settings.clock != "system" else []
     command += ["--verbose"] if verbose else []
+    return command
+
+
+def _spawn(settings: Settings, *, verbose: bool) -> subprocess.Popen[bytes]:
+    command = serve_command(settings, verbose=verbose)
     with (settings.state / "zone.log").open("ab") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 

@@ -1,23 +1,22 @@
-"""The `zonebox` command: run a zone in the foreground or in the background, stop it, say how it is.
+"""The `zonebox` command: run a zone in the foreground or in the background, stop it, say how it is, break it for tests.
 
-Options only; what a zone does is zone.py's.
+Options only; what a zone does is zone.py's. It imports little: the zone's own modules load in the zone's process only.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import importlib
 import json
-import logging
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from zonebox import background
-from zonebox.errors import ConfigError
+from zonebox.control import Control
+from zonebox.control import cli as control_cli
+from zonebox.errors import ConfigError, ControlError
 from zonebox.settings import Settings
-from zonebox.zone import Zone
 
 _DESCRIPTION = """\
 An OpenNebula-compatible zone in one process: oned's XML-RPC on port 2633, OneFlow on 2474, OneGate on 5030, all on one
@@ -63,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="say whether a zone runs", description="Say whether a zone runs.")
     _add_state(status)
     status.add_argument("--json", action="store_true", help="as JSON")
+    control_cli.register(commands)
     return root
 
 
@@ -91,6 +91,17 @@ def _add_zone_options(command: argparse.ArgumentParser) -> None:
         "--onegate-host", default="", metavar="HOST", help="what VMs reach OneGate at (default: address)"
     )
     command.add_argument("--plain-http", action="store_true", help="no TLS; loopback addresses only")
+    command.add_argument(
+        "--control",
+        action="store_true",
+        help="serve the control API for tests on FOLDER/control.sock (`zonebox fault`)",
+    )
+    command.add_argument(
+        "--clock",
+        choices=("system", "manual"),
+        default="system",
+        help="manual: time stands still until `zonebox clock --advance`; needs --control (default system)",
+    )
     command.add_argument("--verbose", action="store_true", help="log every step")
 
 
@@ -116,6 +127,8 @@ def settings_from(options: argparse.Namespace) -> Settings:
         shares=shares,
         plain_http=options.plain_http,
         onegate_host=options.onegate_host,
+        control=options.control,
+        clock=options.clock,
     )
 
 
@@ -124,19 +137,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return _run(options)
-    except ConfigError as error:
+    except (ConfigError, ControlError) as error:
         sys.stderr.write(f"zonebox: {error}\n")
         return 2
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.command == "serve":
-        logging.basicConfig(
-            level=logging.DEBUG if options.verbose else logging.INFO,
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        )
-        asyncio.run(serve(settings_from(options)))
+        # Loading a zone's modules takes longer than all that the other commands do.
+        importlib.import_module("zonebox.serving").run(settings_from(options), verbose=options.verbose)
         return 0
+    if "act" in options:
+        return int(options.act(Control(options.state.resolve()), options))
     if options.command == "up":
         settings = settings_from(options)
         ends = background.up(settings, options.timeout, verbose=options.verbose)
@@ -158,21 +170,3 @@ def _say(facts: dict[str, object], *, as_json: bool) -> None:
         return
     for key, value in facts.items():
         sys.stdout.write(f"{key:>8}  {value}\n")
-
-
-async def serve(settings: Settings) -> None:
-    """Run a zone until SIGTERM or SIGINT (guests stop too), or SIGHUP (guests run on). Raises ConfigError."""
-    with background.ownership(settings.state):
-        zone = Zone(settings)
-        await zone.start()
-        ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-        def end(keep_vms: bool) -> None:
-            if not ended.done():
-                ended.set_result(keep_vms)
-
-        loop = asyncio.get_running_loop()
-        for number, keep_vms in ((signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGHUP, True)):
-            loop.add_signal_handler(number, end, keep_vms)
-        logging.getLogger("zonebox").info("zone %s answers at %s", zone.name, zone.endpoints.oned)
-        await zone.stop(keep_vms=await ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import time
@@ -31,6 +32,53 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait in real time."""
         await asyncio.sleep(max(0.0, seconds))
+
+
+class Movable(Protocol):
+    """A clock that tests move."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when `seconds` have passed on this clock."""
+        ...
+
+    async def advance(self, seconds: float) -> None:
+        """Move on by `seconds`, and let run who waited for that."""
+        ...
+
+
+class LeapingClock:
+    """The machine's clock, which tests can move ahead: a cooldown of an hour is over at once.
+
+    Who waits longer than a leap goes on waiting for the rest. A period that ends several times within one leap ends
+    once, as on a machine that slept.
+    """
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+        self._leapt = asyncio.Event()
+
+    def now(self) -> float:
+        """Seconds since 1970, with what was leapt over."""
+        return time.time() + self._ahead_s
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until `seconds` have passed, in real time or by leaps."""
+        due = self.now() + seconds
+        await asyncio.sleep(0)
+        while (left := due - self.now()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leapt.wait(), left)
+
+    async def advance(self, seconds: float) -> None:
+        """Leap."""
+        self._ahead_s += seconds
+        leapt, self._leapt = self._leapt, asyncio.Event()
+        leapt.set()
+        await _let_others_run()
 
 
 class ManualClock:

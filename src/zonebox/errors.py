@@ -9,16 +9,17 @@
     |   |-- BadCall            4096   unknown method, wrong parameters
     |   |-- Refused            8192   the content of the request is wrong
     |   |-- NotAllocated      16384   an image could not be registered
-    |   `-- Locked            32768   the object is locked
-    `-- ConfigError             the operator's fault: options, addresses, files of the zone
+    |   |-- Locked            32768   the object is locked
+    |   `-- Injected            any   a fault that a test asked for
+    |-- ConfigError             the operator's fault: options, addresses, files of the zone
+    `-- ControlError            the tester's fault: what is asked of the control API
+        `-- BadFault            a fault that is not there, or could never do what it says
 
 Codes: OpenNebula 7.0 XML-RPC API; the texts that are recorded are held by tests/parity.
 """
 # ruff: noqa: N818 - the names say what happened to the caller; OpenNebula itself calls them results, not errors
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 
 class ZoneboxError(Exception):
@@ -33,7 +34,7 @@ class OneError(ZoneboxError):
         object_id: id of the object concerned, -1 for none.
     """
 
-    code: ClassVar[int] = 8192
+    code: int = 8192
 
     def __init__(self, text: str, object_id: int = -1) -> None:
         super().__init__(text)
@@ -95,7 +96,31 @@ class Locked(OneError):
     code = 32768
 
 
-class ConfigError(ZoneboxError):
+class Injected(OneError):
+    """A refusal that a test asked for.
+
+    Args:
+        text: the message without the method's name.
+        code: OpenNebula's code.
+    """
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class _FourPartError(ZoneboxError):
+    """An error for people who start zones and test with them: value, rule, reason, remedy."""
+
+    def __init__(self, value: str, rule: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{value}: {rule}; {reason}. {remedy}")
+        self.value = value
+        self.rule = rule
+        self.reason = reason
+        self.remedy = remedy
+
+
+class ConfigError(_FourPartError):
     """An option, address or file that the zone cannot start with.
 
     Args:
@@ -105,9 +130,17 @@ class ConfigError(ZoneboxError):
         remedy: what to change, and where.
     """
 
-    def __init__(self, value: str, rule: str, reason: str, remedy: str) -> None:
-        super().__init__(f"{value}: {rule}; {reason}. {remedy}")
-        self.value = value
-        self.rule = rule
-        self.reason = reason
-        self.remedy = remedy
+
+class ControlError(_FourPartError):
+    """The control API cannot do what it was asked to.
+
+    Args:
+        value: what was asked.
+        rule: what is allowed.
+        reason: why.
+        remedy: what to change, and where.
+    """
+
+
+class BadFault(ControlError):
+    """A fault that is not there, or could never do what it says."""

@@ -15,6 +15,7 @@ from zonebox.drivers.nics import nics_of
 from zonebox.model import context
 from zonebox.model.states import Vm, state_name
 from zonebox.model.zone_model import Model
+from zonebox.phases import Phases
 from zonebox.trees import Tree, flag, text, vectors
 from zonebox.work import Work
 
@@ -39,9 +40,11 @@ class Executor:
         driver: what runs VMs.
         work: the queue.
         state: the zone's folder.
+        phases: lets each phase of a VM begin, or fail.
     """
 
-    def __init__(self, model: Model, driver: Driver, work: Work, state: Path) -> None:
+    def __init__(self, model: Model, driver: Driver, work: Work, state: Path, phases: Phases) -> None:
+        self.phases = phases
         self.model = model
         self.driver = driver
         self.work = work
@@ -139,12 +142,19 @@ class Executor:
         self.work.add("vm_exited", vm_id, 0.0)
 
     async def _boot(self, id_: int) -> None:
+        before = self.model.vms.peek(id_)
+        if state_name(before) == "PROLOG" and (reason := await self.phases.enter("prolog", before["NAME"])):
+            with self.model.store.transaction():
+                self.model.lifecycle.prolog_failed(id_, reason)
+            return
         with self.model.store.transaction():
             vm = self.model.lifecycle.booting(id_)
         if vm is None:
             return
         await self.model.clock.sleep(self.model.settings.delays.boot_s)
         try:
+            if reason := await self.phases.enter("boot", vm["NAME"]):
+                raise DriverError(reason)
             await self.driver.start(self.spec(vm), self.guest_exited)
         except DriverError as error:
             with self.model.store.transaction():
@@ -157,9 +167,24 @@ class Executor:
         vm = self.model.vms.peek(id_)
         if vm["STATE"] != str(int(Vm.ACTIVE)):
             return
-        await self.driver.stop(id_, hard=hard)
+        reason = await self._end_guest(vm, hard=hard)
+        # `recover --delete` cleans up also where the guest does not answer.
+        if reason and state_name(vm) != "CLEANUP_DELETE":
+            with self.model.store.transaction():
+                self.model.lifecycle.stop_failed(id_, reason)
+            return
         with self.model.store.transaction():
             self.model.lifecycle.stopped(id_, ends, keeps_host=keeps_host)
+
+    async def _end_guest(self, vm: Tree, *, hard: bool) -> str:
+        """Stop a guest; the reason why that failed, or ""."""
+        reason = await self.phases.enter("stop", vm["NAME"])
+        if not reason:
+            try:
+                await self.driver.stop(int(vm["ID"]), hard=hard)
+            except DriverError as error:
+                reason = str(error)
+        return reason[:_FIRST_ERROR_LINE]
 
     async def _reboot(self, id_: int, *, hard: bool) -> None:
         if state_name(self.model.vms.peek(id_)) != "RUNNING":

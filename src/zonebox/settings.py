@@ -44,6 +44,10 @@ class Settings:
     datastore_mb: int = 1_048_576
     """Size that each datastore claims to have, in MiB."""
     delays: Delays = field(default_factory=Delays)
+    control: bool = False
+    """Serve the control API for tests on STATE/control.sock."""
+    clock: str = "system"
+    """system, or manual: time stands still until the control API advances it."""
 
     @property
     def scheme(self) -> str:

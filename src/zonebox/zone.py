@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import importlib
-import importlib.util
 import ipaddress
 import json
 import logging
 import re
 import secrets
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,20 +20,28 @@ from typing import Any
 from aiohttp import web
 
 from zonebox import tls
-from zonebox.clock import Clock, SystemClock
+from zonebox.clock import Clock, LeapingClock, ManualClock, SystemClock
+from zonebox.control.server import ControlServer
 from zonebox.drivers.base import Driver
 from zonebox.drivers.fake import FakeDriver
 from zonebox.drivers.nspawn import NspawnDriver
 from zonebox.drivers.process import ProcessDriver
 from zonebox.errors import ConfigError
 from zonebox.executor import Executor
+from zonebox.faults import FaultTable
+from zonebox.injection import middleware
 from zonebox.machines import Machines, Networks
 from zonebox.model.documents import Documents
 from zonebox.model.zone_model import Model, Random
+from zonebox.oneflow import http as oneflow
+from zonebox.oneflow.watchdog import Watchdog
+from zonebox.onegate import http as onegate
+from zonebox.phases import Phases
 from zonebox.rpc import table
 from zonebox.server import Server, create_oned_app
 from zonebox.settings import Settings
 from zonebox.store import Store
+from zonebox.traffic import Traffic
 from zonebox.work import Work
 
 _log = logging.getLogger("zonebox.zone")
@@ -73,7 +80,7 @@ class Zone:
 
     Args:
         settings: name, folder, address and so on.
-        clock: the time; tests pass a ManualClock.
+        clock: the time; None for the one that the settings name. Tests pass a ManualClock.
         random: random numbers.
         driver: what runs VMs; None for the one that the settings name.
 
@@ -93,12 +100,15 @@ class Zone:
         settings.state.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self.name = settings.name
-        self.clock: Clock = clock or SystemClock()
+        self.clock: Clock = clock or make_clock(settings)
+        self.faults = FaultTable()
+        self.traffic = Traffic(time.monotonic)
         self.store = Store(settings.state / "zonebox.sqlite")
         self.work = Work(self.clock)
         self.model = Model(self.store, self.clock, settings, random or SystemRandom(), self.work)
         self.driver = driver or make_driver(settings.driver, onegate=(settings.address, settings.ports[2]))
-        self.executor = Executor(self.model, self.driver, self.work, settings.state)
+        phases = Phases(self.faults, self.clock)
+        self.executor = Executor(self.model, self.driver, self.work, settings.state, phases)
         self.registry = table.build()
         self.users = self.model.users
         self.documents = Documents(self.model.documents)
@@ -108,6 +118,7 @@ class Zone:
         self.password = _password(settings.state)
         self.model.create_first(self.password)
         self._server: Server | None = None
+        self._control = ControlServer(self, settings.state)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -134,22 +145,18 @@ class Zone:
         self._server = server
         self.work.start(self.executor.handle)
         await self.executor.resume()
-        self._run_watchdog()
+        self.spawn(Watchdog(self).run())
+        if self.settings.control:
+            await self._control.start()
         self._write_endpoints()
 
     def _apps(self) -> list[tuple[int, web.Application]]:
         oned, flow, gate = self.settings.ports
-        apps = [(oned, create_oned_app(self.model, self.registry))]
-        for port, module in ((flow, "zonebox.oneflow.http"), (gate, "zonebox.onegate.http")):
-            found = _optional(module)
-            if found is not None:
-                apps.append((port, found.create_app(self)))
-        return apps
-
-    def _run_watchdog(self) -> None:
-        module = _optional("zonebox.oneflow.watchdog")
-        if module is not None:
-            self.spawn(module.Watchdog(self).run())
+        apps = [("oned", oned, create_oned_app(self.model, self.registry))]
+        apps += [("oneflow", flow, oneflow.create_app(self)), ("onegate", gate, onegate.create_app(self))]
+        for endpoint, _, app in apps:
+            app.middlewares.insert(0, middleware(endpoint, self.faults, self.traffic, self.clock))
+        return [(port, app) for _, port, app in apps]
 
     def spawn(self, coroutine: Any) -> asyncio.Task[Any]:
         """Run a coroutine until the zone stops."""
@@ -178,6 +185,8 @@ class Zone:
             keep_vms: leave guests running, to be found again at the next start; otherwise they are stopped first and
                 their VMs are POWEROFF.
         """
+        self.faults.clear()
+        await self._control.stop()
         if self._server is not None:
             await self._server.stop()
         for task in list(self.tasks):
@@ -200,6 +209,24 @@ class Zone:
                 self.model.lifecycle.exited(vm_id)
 
         await asyncio.gather(*(stop_one(vm_id) for vm_id in running))
+
+
+def make_clock(settings: Settings) -> Clock:
+    """The clock that settings name.
+
+    Raises:
+        ConfigError: an unknown name, or one that would stand still for ever.
+    """
+    if settings.clock == "system":
+        return LeapingClock() if settings.control else SystemClock()
+    if settings.clock == "manual" and settings.control:
+        return ManualClock(time.time())
+    raise ConfigError(
+        f"clock {settings.clock}",
+        "it must be system, or manual together with --control",
+        "a clock that stands still needs the control API to be moved",
+        "Pass --clock system, or add --control.",
+    )
 
 
 def make_driver(name: str, *, onegate: tuple[str, int] | None = None) -> Driver:
@@ -225,15 +252,6 @@ def make_driver(name: str, *, onegate: tuple[str, int] | None = None) -> Driver:
             "Pass one of these as --driver to zonebox.",
         )
     return makers[name]()
-
-
-def _optional(module: str) -> Any:
-    """A module that is part of zonebox, or None where this installation lacks it."""
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return importlib.import_module(module) if found is not None else None
 
 
 def _password(state: Path) -> str:

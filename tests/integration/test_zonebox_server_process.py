@@ -130,7 +130,7 @@ def test_up_is_safe_to_repeat_and_down_stops(tmp_path: Path) -> None:
         (("--address", "10.0.0.1", "--plain-http"), "10.0.0.1", "Leave --plain-http out"),
         (("--address", "somewhere"), "somewhere", "Pass --address"),
         (("--address", "127.0.0.1", "--name", "A B"), "A B", "Choose another --name"),
-        (("--address", "127.0.0.1", "--driver", "kvm"), "kvm", "--driver process or --driver fake"),
+        (("--address", "127.0.0.1", "--driver", "kvm"), "kvm", "Pass one of these as --driver"),
         (("--address", "127.0.0.1", "--share", "data=/tmp"), "data=/tmp", "Correct the option"),
     ],
 )

@@ -13,6 +13,7 @@ class FakeDriver:
     Attributes:
         refusals: name of a VM -> reason that `start` gives as DriverError; tests fill it.
         started: specifications of what runs, by VM id; tests read it.
+        frozen: ids of guests that are frozen; tests read it.
     """
 
     name = "fake"
@@ -20,6 +21,7 @@ class FakeDriver:
     def __init__(self) -> None:
         self.refusals: dict[str, str] = {}
         self.started: dict[int, GuestSpec] = {}
+        self.frozen: set[int] = set()
         self._exits: dict[int, Callable[[int], None]] = {}
 
     async def start(self, spec: GuestSpec, on_exit: Callable[[int], None]) -> None:
@@ -54,3 +56,16 @@ class FakeDriver:
         """Make a guest end by itself."""
         self.started.pop(vm_id, None)
         self._exits.pop(vm_id)(vm_id)
+
+    def kill(self, vm_id: int) -> None:
+        """End a guest as a crash would. For fault injection."""
+        self.frozen.discard(vm_id)
+        self.exit(vm_id)
+
+    def freeze(self, vm_id: int) -> None:
+        """Note that a guest is frozen. For fault injection."""
+        self.frozen.add(vm_id)
+
+    def thaw(self, vm_id: int) -> None:
+        """Note that a guest goes on. For fault injection."""
+        self.frozen.discard(vm_id)

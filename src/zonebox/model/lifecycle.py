@@ -148,10 +148,25 @@ class Lifecycle:
         vm = self.model.vms.find(id_)
         if state_name(vm) not in {"BOOT", "BOOT_POWEROFF"}:
             return
-        self.set_state(vm, Vm.ACTIVE, Lcm.BOOT_FAILURE)
-        history.stopped(vm, self.model.now())
-        error = f"{self.model.time_text()}: DEPLOY: {reason}"
-        vm["USER_TEMPLATE"] = template.merge(vm["USER_TEMPLATE"], {"ERROR": error})
+        self._fail(vm, Lcm.BOOT_FAILURE, f"DEPLOY: {reason}")
+
+    def prolog_failed(self, id_: int, reason: str) -> None:
+        """The VM's disks could not be brought in: PROLOG_FAILURE with ERROR in the user template."""
+        vm = self.model.vms.find(id_)
+        if state_name(vm) == "PROLOG":
+            self._fail(vm, Lcm.PROLOG_FAILURE, f"PROLOG: {reason}")
+
+    def stop_failed(self, id_: int, reason: str) -> None:
+        """The guest could not be stopped: the VM runs on, with ERROR in the user template (as OpenNebula does it)."""
+        vm = self.model.vms.find(id_)
+        if vm["STATE"] == str(int(Vm.ACTIVE)):
+            self._fail(vm, Lcm.RUNNING, f"SHUTDOWN: {reason}")
+
+    def _fail(self, vm: Tree, lcm: Lcm, error: str) -> None:
+        self.set_state(vm, Vm.ACTIVE, lcm)
+        if lcm != Lcm.RUNNING:
+            history.stopped(vm, self.model.now())
+        vm["USER_TEMPLATE"] = template.merge(vm["USER_TEMPLATE"], {"ERROR": f"{self.model.time_text()}: {error}"})
         self.model.vms.save(vm)
 
     def exited(self, id_: int) -> None:
@@ -267,6 +282,11 @@ class Lifecycle:
                 self._end(vm, Vm.PENDING, keeps_host=False)
             else:
                 self._begin(vm, Step(lcm=Lcm.CLEANUP_DELETE, job="stop-hard", ends=Vm.PENDING, keeps_host=False))
+        elif operation == RETRY and name == "PROLOG_FAILURE":
+            vm["USER_TEMPLATE"].pop("ERROR", None)
+            self.set_state(vm, Vm.ACTIVE, Lcm.PROLOG)
+            self.model.vms.save(vm)
+            self.model.later("vm_boot", id_, 0.0)
         elif operation == RETRY and name in {"BOOT_FAILURE", "BOOT", "PROLOG", "UNKNOWN"}:
             vm["USER_TEMPLATE"].pop("ERROR", None)
             self.set_state(vm, Vm.ACTIVE, Lcm.BOOT)

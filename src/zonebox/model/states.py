@@ -52,6 +52,7 @@ class Lcm(IntEnum):
     SHUTDOWN_UNDEPLOY = 29
     BOOT_UNDEPLOY = 32
     BOOT_FAILURE = 36
+    PROLOG_FAILURE = 39
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ class Step:
 RUNNING = ("RUNNING",)
 _STARTABLE = ("POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED", "UNKNOWN")
 _NOT_PLACED = ("PENDING", "HOLD", "STOPPED", "UNDEPLOYED", "CLONING", "CLONING_FAILURE")
-_ON_HOST = ("RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED", "BOOT_FAILURE")
+_ON_HOST = ("RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED", "BOOT_FAILURE", "PROLOG_FAILURE")
 
 # Action -> (states it is allowed in, step). History action numbers: pyone.HISTORY_ACTION.
 ACTIONS: dict[str, tuple[tuple[str, ...], Step]] = {

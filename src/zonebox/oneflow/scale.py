@@ -64,7 +64,8 @@ def wanted_cardinality(role: Role, policy: Mapping[str, Any]) -> int:
     elif kind == "PERCENTAGE_CHANGE":
         change = present * adjust / 100
         size = max(1, int(abs(change)), int(policy.get("min_adjust_step") or 0))
-        wanted = present + (size if change > 0 else -size)
+        # A share of no VMs has no sign of its own: the policy's decides.
+        wanted = present + (size if adjust > 0 else -size)
     elif kind == "CARDINALITY":
         wanted = adjust
     else:
