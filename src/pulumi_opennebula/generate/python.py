@@ -280,12 +280,12 @@ def _output_field(item: Property) -> str:
 
 def _record_input(record: Record) -> str:
     fields = "".join(_input_field(item) for item in _required_first(record.properties) if not item.output)
-    return f'@arguments\nclass {record.name}Args:\n    """{record.description}"""\n\n{fields}'
+    return f"@arguments\nclass {record.name}Args:\n{_docstring(record.description)}\n{fields}"
 
 
 def _record_output(record: Record) -> str:
     fields = "".join(_output_field(item) for item in _required_first(record.properties))
-    return f'@outputs\nclass {_class_name(record.name)}(dict[str, Any]):\n    """{record.description}"""\n\n{fields}'
+    return f"@outputs\nclass {_class_name(record.name)}(dict[str, Any]):\n{_docstring(record.description)}\n{fields}"
 
 
 def _arguments(resource: Resource) -> str:
@@ -304,7 +304,7 @@ def _resource_class(resource: Resource) -> str:
         for item in resource.properties
     )
     return f'''class {resource.name}(OpenNebulaResource):
-    """{resource.description}
+{_docstring_start(resource.description)}
 
     Arguments are those of `{resource.name}Args`, as keywords or as one object.
     """
@@ -336,6 +336,12 @@ def _docstring(text: str, indent: int = 4) -> str:
     if len(one) <= WIDTH:
         return one + "\n"
     return textwrap.fill(f'"""{text}', WIDTH, initial_indent=pad, subsequent_indent=pad) + f'\n{pad}"""\n'
+
+
+def _docstring_start(text: str, indent: int = 4) -> str:
+    """The first paragraph of a docstring that goes on."""
+    pad = " " * indent
+    return textwrap.fill(f'"""{text}', WIDTH, initial_indent=pad, subsequent_indent=pad)
 
 
 def _argument_docs(documented: Iterable[tuple[str, str]], indent: int) -> str:

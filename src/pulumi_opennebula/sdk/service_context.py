@@ -60,7 +60,8 @@ class ServiceContextArgs:
 
 
 class ServiceContext(OpenNebulaResource):
-    """CONTEXT variables of the VMs of one role of a running service. A VM template changes what later VMs are started with; this resource brings the same change to those that run, without a restart of the VM.
+    """CONTEXT variables of the VMs of one role of a running service. A VM template changes what later VMs are started
+    with; this resource brings the same change to those that run, without a restart of the VM.
 
     Arguments are those of `ServiceContextArgs`, as keywords or as one object.
     """
