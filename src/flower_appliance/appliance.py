@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -19,6 +19,7 @@ from flower_appliance.apply import Applied, apply, owner_of, remember
 from flower_appliance.audit_events import EVENTS_LOG, events_of, fingerprints, read_head, write_events
 from flower_appliance.childwatch import ChildWatch
 from flower_appliance.context import SuperNodeContext, read_context
+from flower_appliance.contextwatch import ContextWatch
 from flower_appliance.enrolment import Enrolment, ask_enrolment
 from flower_appliance.errors import ApplianceError, OneGateError
 from flower_appliance.liveness import Liveness
@@ -67,6 +68,7 @@ class Appliance:
         service_files: Callable[[Plan], tuple[File, ...]] = no_files,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Run in `guest`, reporting through `onegate`.
 
@@ -74,11 +76,13 @@ class Appliance:
             secrets: texts that never reach a log.
             make_services: makes what runs the services; by default this process is their init.
             service_files: files that it needs for a plan, such as unit files.
+            pause: sleeps for some seconds, between looks at the CONTEXT.
         """
         self._guest = guest
         self._onegate = onegate
         self._now = now
         self._clock = clock
+        self._pause = pause
         self._publisher = Publisher(onegate, unix_time_s=lambda: now().timestamp())
         self._service_files = service_files
         logs = guest.machine("").path(LOGS)
@@ -117,10 +121,12 @@ class Appliance:
         """Boot, and stay until asked to stop."""
         self._supervisor.begin()
         self._publisher.set({"FL_STATE": "starting", "FL_READY": "NO", "FL_VERSION": FLOWER_VERSION})
-        beating: asyncio.Task[None] | None = None
+        tasks: list[asyncio.Task[None]] = []
         try:
             await self._meet_onegate()
-            beating = asyncio.create_task(self._publisher.run())
+            tasks.append(asyncio.create_task(self._publisher.run()))
+            watch = ContextWatch(self._guest.context_values, pause=self._pause)
+            tasks.append(asyncio.create_task(watch.run(self.ask_to_reconfigure)))
             await self._configure()
             while not self._stopping.is_set():
                 await self._round()
@@ -134,10 +140,10 @@ class Appliance:
         except _StoppedError:
             LOG.info("stopping")
         finally:
-            if beating is not None:
-                beating.cancel()
+            for task in tasks:
+                task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await beating
+                    await task
             await self._supervisor.stop()
             self._publisher.set({"FL_STATE": "offline", "FL_READY": "NO"})
             await self._publisher.flush()
@@ -210,9 +216,18 @@ class Appliance:
         if changed:
             LOG.info("restarting %s: its configuration changed", ", ".join(changed))
         self._started_at = self._clock()
+        reloading = [
+            name
+            for name in self._applied.reloading_units
+            if name not in changed and self._supervisor.status(name).starts
+        ]
         await self._supervisor.reconcile(self._plan.units, changed=changed)
+        for name in reloading:
+            LOG.info("reloading %s: its files changed", name)
+            if not await self._supervisor.reload(name):
+                await self._supervisor.restart(name)
         remember(self._applied, machine)
-        self._applied = replace(self._applied, changed_units=())
+        self._applied = replace(self._applied, changed_units=(), reloading_units=())
 
     async def _round(self) -> None:
         """One look at everything that must hold."""
@@ -229,6 +244,7 @@ class Appliance:
             await self._passed()
             if self._plan.units_wait_for_checks:
                 await self._admit(self._plan)
+            self._acknowledge(self._plan)
         await self._heal_children()
         self._publish_state()
 
@@ -261,6 +277,16 @@ class Appliance:
                 return
         if not running or (self._applied is not None and self._applied.changed_units):
             await self._start_units()
+
+    def _acknowledge(self, plan: Plan) -> None:
+        """Tell that this CONTEXT is in effect: every check has passed with it, and an enrolled node is back online.
+
+        Whoever changes the CONTEXT of many machines waits for this before the next one: so never more than a few are
+        away at a time.
+        """
+        enrolled = plan.enrolment is not None and not self._liveness.refused
+        if plan.revision and not (enrolled and not self._liveness.connected):
+            self._publisher.set({"FL_CONTEXT_REVISION": plan.revision})
 
     def _failed(self, problems: list[Verdict]) -> None:
         self._failures += 1

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from flower_appliance.files import Owner, make_folder, write_file, write_if_changed
-from flower_appliance.machine import STATE, Machine
+from flower_appliance.loopback import LoopbackFiles, ensure_loopback_identity
+from flower_appliance.machine import LOOPBACK_CA, LOOPBACK_CERT, LOOPBACK_KEY, STATE, Machine
 from flower_appliance.nodekey import ensure_node_key
 from flower_appliance.plan import File, Plan
 
@@ -28,8 +29,10 @@ class Applied:
     """Guest paths that were written because they differed."""
     changed_units: tuple[str, ...]
     """Units whose argv, environment or files differ from the last `remember`."""
+    reloading_units: tuple[str, ...] = ()
+    """Units that take what changed by a reload; some of them may be among the changed ones as well."""
     digests: Mapping[str, str]
-    """Digest of every unit of the plan."""
+    """Digest of every unit of the plan, and of what it takes by a reload."""
     public_key: str
     """The node's public key line; empty for a role without one."""
 
@@ -60,12 +63,19 @@ def apply(plan: Plan, machine: Machine, *, extra_files: tuple[File, ...] = ()) -
     if plan.node_key:
         public_key = ensure_node_key(machine.path(plan.node_key), owner=owner)
         contents[plan.node_key] = sha256(public_key.encode()).hexdigest()
+    if plan.loopback_hosts:
+        files = LoopbackFiles(
+            ca=machine.path(LOOPBACK_CA), certificate=machine.path(LOOPBACK_CERT), key=machine.path(LOOPBACK_KEY)
+        )
+        contents[LOOPBACK_CERT] = ensure_loopback_identity(files, plan.loopback_hosts, owner=owner)
     digests = {unit.name: unit.digest(contents) for unit in plan.units}
+    reloaded = {_reload(unit.name): unit.reload_digest(contents) for unit in plan.units if unit.reload_argv}
     before = _remembered(machine)
     return Applied(
         written=tuple(written),
         changed_units=tuple(name for name, digest in digests.items() if before.get(name) != digest),
-        digests=digests,
+        reloading_units=tuple(name for name in digests if before.get(_reload(name)) != reloaded.get(_reload(name))),
+        digests={**digests, **reloaded},
         public_key=public_key,
     )
 
@@ -74,6 +84,10 @@ def remember(applied: Applied, machine: Machine) -> None:
     """Keep what the running services were started with; call it after they were started or restarted."""
     content = json.dumps(dict(applied.digests), indent=1, sort_keys=True)
     write_file(machine.path(APPLIED), content.encode(), mode=0o600)
+
+
+def _reload(unit: str) -> str:
+    return f"{unit} reload"
 
 
 def _remembered(machine: Machine) -> dict[str, str]:

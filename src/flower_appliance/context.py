@@ -28,8 +28,11 @@ class Context:
     federation: str
     zone: str
     ca_pem: str
-    """The federation CA, PEM, already checked against FL_CA_FINGERPRINT."""
+    """The federation CA, PEM, already checked against FL_CA_FINGERPRINT; two while one takes over from the other."""
     ca_fingerprint: str
+    """As given: fingerprints separated by spaces."""
+    revision: str
+    """Name of this CONTEXT's content, written back through OneGate once it is in effect; empty: nobody asks."""
     log_level: str
     project_url: str
     onegate_endpoint: str
@@ -51,8 +54,8 @@ class SuperLinkContext(Context):
     """Names and addresses that the server certificate covers."""
     admin_networks: tuple[Network, ...]
     """Networks that may reach the Control API on 9093; empty: none may."""
-    control_auth: bool
-    """Whether the Control API asks for client certificates and knows roles."""
+    control_ca_pem: str
+    """PEM of the CA whose client certificates the Control API takes."""
     num_clients: int | None
 
 
@@ -96,7 +99,7 @@ def read_context(values: Mapping[str, str], *, now: datetime) -> SuperLinkContex
 @dataclass(frozen=True, kw_only=True)
 class _Common:
     values: Context
-    authority: x509.Certificate | None
+    authorities: tuple[x509.Certificate, ...]
 
 
 def _check_version(fields: Fields) -> None:
@@ -112,39 +115,19 @@ def _check_version(fields: Fields) -> None:
 
 def _common(fields: Fields, now: datetime) -> _Common:
     ca_raw = fields.decoded("FL_CA_CERT", why="every connection is verified against the federation CA", required=True)
-    authorities = fields.parsed("FL_CA_CERT", ca_raw, pem.load_certificates, "one CA certificate")
-    authority = authorities[0] if authorities else None
-    if authorities and len(authorities) > 1:
-        fields.refuse(
-            "FL_CA_CERT",
-            "decoded, it must be one certificate",
-            f"{len(authorities)} were found, and FL_CA_FINGERPRINT vouches for one only",
-            f"Give only the federation's root in {CONTEXT_PLACE}",
-        )
+    authorities = fields.parsed("FL_CA_CERT", ca_raw, pem.load_certificates, "CA certificates") or ()
     wanted = fields.required("FL_CA_FINGERPRINT", "it arrives by another way than the CA and proves it")
-    if authority is not None and wanted and wanted != pem.fingerprint(authority):
-        fields.refuse(
-            "FL_CA_FINGERPRINT",
-            f"it must be the sha256 of FL_CA_CERT, which is {pem.fingerprint(authority)}",
-            "a CA that does not match was exchanged on the way, or belongs to another federation",
-            f"Take both from the central stack's outputs ca_certificate and ca_fingerprint, in {CONTEXT_PLACE}",
-        )
-    if authority is not None and not pem.is_valid_at(authority, now):
-        fields.refuse(
-            "FL_CA_CERT",
-            f"it must be valid now, {now:%Y-%m-%d %H:%M} UTC",
-            f"it is valid from {authority.not_valid_before_utc} to {authority.not_valid_after_utc}",
-            "Renew the CA in the central stack, or correct the clock of this machine",
-        )
+    _check_authorities(fields, authorities, wanted, now)
     onegate_raw = fields.decoded("FL_ONEGATE_CA", why="", required=False)
     fields.parsed("FL_ONEGATE_CA", onegate_raw, pem.load_certificates, "CA certificates")
     return _Common(
-        authority=authority,
+        authorities=authorities,
         values=Context(
             federation=fields.name("FL_FEDERATION", "runs and nodes belong to one federation"),
             zone=fields.name("FL_ZONE", "node names start with the zone's name"),
             ca_pem=_text(ca_raw),
             ca_fingerprint=wanted,
+            revision=fields.text("FL_CONTEXT_REVISION"),
             log_level=fields.choice("FL_LOG_LEVEL", LOG_LEVELS, "Flower knows these levels", default="INFO"),
             project_url=fields.url("FL_PROJECT_URL") or PROJECT_URL_DEFAULT,
             onegate_endpoint=fields.url("ONEGATE_ENDPOINT"),
@@ -153,6 +136,26 @@ def _common(fields: Fields, now: datetime) -> _Common:
             address=fields.text("ETH0_IP"),
         ),
     )
+
+
+def _check_authorities(fields: Fields, authorities: tuple[x509.Certificate, ...], wanted: str, now: datetime) -> None:
+    """Every certificate is vouched for, every fingerprint has its certificate, and one of them is valid."""
+    found = [pem.fingerprint(authority) for authority in authorities]
+    if authorities and wanted and set(wanted.split()) != set(found):
+        fields.refuse(
+            "FL_CA_FINGERPRINT",
+            f"it must be the sha256 of FL_CA_CERT, which is {' '.join(found)}",
+            "a CA that does not match was exchanged on the way, or belongs to another federation",
+            f"Take both from the central stack's outputs ca_certificate and ca_fingerprint, in {CONTEXT_PLACE}",
+        )
+    if authorities and not any(pem.is_valid_at(authority, now) for authority in authorities):
+        spans = ", ".join(f"{each.not_valid_before_utc} to {each.not_valid_after_utc}" for each in authorities)
+        fields.refuse(
+            "FL_CA_CERT",
+            f"it must be valid now, {now:%Y-%m-%d %H:%M} UTC",
+            f"it is valid from {spans}",
+            "Renew the CA in the central stack, or correct the clock of this machine",
+        )
 
 
 def _superlink(fields: Fields, common: _Common, now: datetime) -> SuperLinkContext:
@@ -169,7 +172,7 @@ def _superlink(fields: Fields, common: _Common, now: datetime) -> SuperLinkConte
             f"Set both from the same FederationPKI in {CONTEXT_PLACE}",
             secret=True,
         )
-    if chain and common.authority is not None and not pem.issued_by(chain, common.authority):
+    if chain and common.authorities and not any(pem.issued_by(chain, each) for each in common.authorities):
         fields.refuse(
             "FL_SERVER_CERT",
             "it must be signed by FL_CA_CERT",
@@ -183,13 +186,15 @@ def _superlink(fields: Fields, common: _Common, now: datetime) -> SuperLinkConte
             f"it is valid from {chain[0].not_valid_before_utc} to {chain[0].not_valid_after_utc}",
             "Renew the server certificate in the central stack, or correct the clock of this machine",
         )
+    control_raw = fields.decoded("FL_CONTROL_CA", why="", required=False)
+    fields.parsed("FL_CONTROL_CA", control_raw, pem.load_certificates, "CA certificates")
     return SuperLinkContext(
         **_fields_of(common.values),
         server_cert_pem=_text(cert_raw),
         server_key_pem=_text(key_raw),
         server_names=pem.named_hosts(chain[0]) if chain else (),
         admin_networks=fields.networks("FL_ADMIN_NETWORKS"),
-        control_auth=bool(fields.text("FL_CONTROL_AUTH_ENABLED")),
+        control_ca_pem=_text(control_raw),
         num_clients=fields.integer("FL_NUM_CLIENTS", least=1, default=None),
     )
 

@@ -14,10 +14,11 @@ from flower_appliance.context import SuperLinkContext
 from flower_appliance.control_routes import control_routes, error_routes
 from flower_appliance.machine import (
     AUDIT_PORT,
-    CA_CERT,
+    CONTROL_CA,
     CONTROL_PORT,
     FLEET_PORT,
     LOGS,
+    LOOPBACK_CA,
     SERVER_CERT,
     SERVER_KEY,
     STATE,
@@ -30,6 +31,11 @@ Json = dict[str, Any]
 
 GATEWAY_STATE = f"{STATE}/gateway"
 ACCESS_LOG = f"{LOGS}/gateway-access.log"
+ADMIN_SOCKET = "unix/admin.sock"
+"""Where the gateway takes a new configuration: a socket in its own folder, which nobody else may enter. Relative to the
+folder that it runs in, since a socket's path may have 108 bytes only (unix(7)), and a process VM's root is deep."""
+LOOPBACK_NAME = "localhost"
+"""Name in the certificate that the SuperLink serves to the gateway."""
 CONTROL_LOG = f"{LOGS}/gateway-control.log"
 """Every request to the Control port, and every TLS handshake that failed; the audit is made from it."""
 
@@ -55,7 +61,7 @@ _CERTIFICATE_TAG = "server"
 def gateway_config(context: SuperLinkContext, machine: Machine) -> str:
     """Caddy's JSON configuration."""
     config: Json = {
-        "admin": {"disabled": True, "config": {"persist": False}},
+        "admin": {"listen": ADMIN_SOCKET, "config": {"persist": False}},
         "storage": {"module": "file_system", "root": str(machine.path(GATEWAY_STATE))},
         "logging": _logging(context, machine),
         "apps": {
@@ -107,7 +113,7 @@ def _server(listen: str, routes: list[Json]) -> Json:
 def _control(context: SuperLinkContext, machine: Machine) -> Json:
     listen = endpoint(machine.address, CONTROL_PORT)
     networks = [str(network) for network in context.admin_networks]
-    if not context.control_auth:
+    if not context.control_ca_pem:
         return _server(
             listen,
             [
@@ -129,7 +135,7 @@ def _control(context: SuperLinkContext, machine: Machine) -> Json:
     )
     (policy,) = server["tls_connection_policies"]
     policy["client_authentication"] = {
-        "ca": {"provider": "file", "pem_files": [str(machine.path(CA_CERT))]},
+        "ca": {"provider": "file", "pem_files": [str(machine.path(CONTROL_CA))]},
         # A certificate that is shown must be good, or there is no connection. Who shows none is told so in words, and
         # leaves a line in the audit, which a failed handshake could not do.
         "mode": "verify_if_given",
@@ -182,9 +188,9 @@ def _to_superlink(machine: Machine) -> Json:
             "versions": ["1.1"],
             "dial_timeout": "5s",
             "tls": {
-                "ca": {"provider": "file", "pem_files": [str(machine.path(CA_CERT))]},
-                # Caddy does not verify an upstream by IP address: every server certificate carries `localhost`.
-                "server_name": "localhost",
+                "ca": {"provider": "file", "pem_files": [str(machine.path(LOOPBACK_CA))]},
+                # Caddy does not verify an upstream by IP address.
+                "server_name": LOOPBACK_NAME,
             },
         },
     }

@@ -53,6 +53,10 @@ class Services(Protocol):
         """Stop a unit and start it again."""
         ...
 
+    async def reload(self, name: str) -> bool:
+        """Let a running unit take its changed files; False: it could not, and works with the old ones."""
+        ...
+
     async def stop(self) -> None:
         """The appliance ends."""
         ...

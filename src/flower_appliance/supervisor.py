@@ -34,6 +34,7 @@ LOG = logging.getLogger(__name__)
 
 STABLE_AFTER_S = 30.0
 """A unit that ran this long starts again after the shortest pause."""
+RELOAD_TIMEOUT_S = 15.0
 LEFTOVER_GRACE_S = 2.0
 LEFTOVER_POLL_S = 0.05
 
@@ -133,6 +134,28 @@ class Supervisor:
         await self._stop(name)
         self._begin_unit(running.unit, running.starts)
 
+    async def reload(self, name: str) -> bool:
+        """Let a running unit take its changed files; one that is about to start anyway needs no help."""
+        running = self._running[name]
+        if running.pid is None:
+            return True
+        try:
+            pid, output = self._spawn(running.unit, running.unit.reload_argv)
+        except OSError as error:
+            LOG.error("%s cannot be reloaded: %s", name, error)
+            return False
+        reader = asyncio.create_task(self._capture(running.unit, output))
+        try:
+            status = await asyncio.wait_for(asyncio.shield(self._exits[pid]), RELOAD_TIMEOUT_S)
+        except TimeoutError:
+            send_signal_to_group(pid, signal.SIGKILL)
+            status = await self._exits[pid]
+        del self._exits[pid]
+        await reader
+        if status != 0:
+            LOG.error("%s could not be reloaded: status %d, see its log", name, status)
+        return status == 0
+
     async def stop(self) -> None:
         """Stop every unit, and then whatever is left below this process."""
         await asyncio.gather(*(self._stop(name) for name in list(self._running)))
@@ -179,7 +202,7 @@ class Supervisor:
         unit = running.unit
         running.starts += 1
         try:
-            pid, output = self._spawn(unit)
+            pid, output = self._spawn(unit, unit.argv)
         except OSError as error:
             LOG.error("%s cannot be started: %s", unit.name, error)
             running.last_exit = 127
@@ -197,12 +220,12 @@ class Supervisor:
             await asyncio.wait_for(reader, 1.0)
         self._listener.on_exit(unit.name, running.last_exit)
 
-    def _spawn(self, unit: Unit) -> tuple[int, int]:
+    def _spawn(self, unit: Unit, argv: tuple[str, ...]) -> tuple[int, int]:
         environment = {**self._base, **read_environment(Path(unit.environment_file).read_text()), **unit.environment}
         read_end, write_end = os.pipe()
         try:
             process = subprocess.Popen(
-                unit.argv,
+                argv,
                 env=environment,
                 cwd=unit.working_folder,
                 stdin=subprocess.DEVNULL,

@@ -108,6 +108,10 @@ class Systemd:
         """Stop a unit and start it again."""
         await self._systemctl("restart", name)
 
+    async def reload(self, name: str) -> bool:
+        """Let a running unit take its changed files; False: it could not."""
+        return await self._systemctl("reload", name)
+
     async def stop(self) -> None:
         """Stop following the journal; the units run on."""
         if self._following is not None:
@@ -147,7 +151,7 @@ class Systemd:
             return {}
         return {key: value for key, _, value in (line.partition("=") for line in output.splitlines())}
 
-    async def _systemctl(self, *words: str) -> None:
+    async def _systemctl(self, *words: str) -> bool:
         LOG.info("systemctl %s", " ".join(words))
         try:
             await asyncio.to_thread(self._run, ("systemctl", *words))
@@ -156,6 +160,9 @@ class Systemd:
             LOG.error("systemctl %s: %s", " ".join(words), (error.stderr or "").strip())
         except (OSError, subprocess.SubprocessError) as error:
             LOG.error("systemctl %s: %s", " ".join(words), error)
+        else:
+            return True
+        return False
 
     def _on_disk(self) -> set[str]:
         """Units that this or an earlier plan wrote."""

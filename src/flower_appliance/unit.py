@@ -55,6 +55,10 @@ class Unit:
     """Path of a file of NAME="value" lines that the service gets."""
     reads: tuple[str, ...] = ()
     """Guest paths whose change calls for a restart."""
+    reloads: tuple[str, ...] = ()
+    """Guest paths whose change `reload_argv` brings to the running service; never also in `reads`."""
+    reload_argv: tuple[str, ...] = ()
+    """Run in the service's folder with its environment; exit status 0: the service works with the new files."""
     writes: tuple[str, ...] = ()
     """Folders that the service may write."""
     reads_only: tuple[str, ...] = ()
@@ -89,6 +93,11 @@ class Unit:
         }
         return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
+    def reload_digest(self, contents: Mapping[str, str]) -> str:
+        """A fingerprint of what a reload brings to the running service; arguments as for `digest`."""
+        facts = {path: contents.get(path, "") for path in self.reloads}
+        return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
 
 def render_systemd(unit: Unit) -> str:
     """The unit file of a service, hardened."""
@@ -102,8 +111,8 @@ def render_systemd(unit: Unit) -> str:
         "",
         "[Service]",
         "Type=exec",
-        # Only a command line expands variables; elsewhere a doubled dollar sign would stay doubled.
-        f"ExecStart={' '.join(_systemd_word(word).replace('$', '$$') for word in unit.argv)}",
+        f"ExecStart={_systemd_command(unit.argv)}",
+        *([f"ExecReload={_systemd_command(unit.reload_argv)}"] if unit.reload_argv else []),
         f"EnvironmentFile={unit.environment_file}",
         *(f"Environment={_systemd_word(f'{name}={value}')}" for name, value in sorted(unit.environment.items())),
         f"WorkingDirectory={unit.working_folder}",
@@ -135,6 +144,11 @@ def read_environment(text: str) -> dict[str, str]:
     """The inverse of `render_environment`."""
     pairs = (line.partition("=") for line in text.splitlines() if line and not line.startswith("#"))
     return {name: json.loads(value) for name, _, value in pairs}
+
+
+def _systemd_command(argv: tuple[str, ...]) -> str:
+    # Only a command line expands variables; elsewhere a doubled dollar sign would stay doubled.
+    return " ".join(_systemd_word(word).replace("$", "$$") for word in argv)
 
 
 def _systemd_word(word: str) -> str:

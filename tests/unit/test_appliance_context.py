@@ -76,10 +76,31 @@ def test_a_ca_that_does_not_match_its_fingerprint_is_refused() -> None:
     assert "ca_fingerprint" in problem
 
 
-def test_a_bundle_of_authorities_is_refused_because_the_fingerprint_vouches_for_one() -> None:
-    (problem,) = refusals({**SUPERNODE, "FL_CA_CERT": b64(CA.pem + make_authority().pem)})
+def test_two_authorities_are_taken_where_a_fingerprint_vouches_for_each_in_any_order() -> None:
+    other = make_authority()
+    values = {**SUPERNODE, "FL_CA_CERT": b64(CA.pem + other.pem)}
 
-    assert "2 were found" in problem
+    context = read_context({**values, "FL_CA_FINGERPRINT": f"{other.fingerprint} {CA.fingerprint}"}, now=NOW)
+    assert context.ca_pem == CA.pem + other.pem
+    for fingerprints in (CA.fingerprint, f"{CA.fingerprint} {make_authority().fingerprint}"):
+        (problem,) = refusals({**values, "FL_CA_FINGERPRINT": fingerprints})
+        assert f"{CA.fingerprint} {other.fingerprint}" in problem
+
+
+def test_a_server_certificate_of_either_authority_is_taken_while_one_takes_over_from_the_other() -> None:
+    other = make_authority()
+    for issuer in (CA, other):
+        values = {**SUPERLINK, **superlink_values(issuer), "FL_CA_CERT": b64(CA.pem + other.pem)}
+        context = read_context({**values, "FL_CA_FINGERPRINT": f"{CA.fingerprint} {other.fingerprint}"}, now=NOW)
+        assert isinstance(context, SuperLinkContext)
+
+
+def test_an_authority_that_has_expired_beside_a_valid_one_is_no_reason_to_stop() -> None:
+    expired = make_authority(start=NOW - timedelta(days=40), days=30)
+    values = {**SUPERNODE, "FL_CA_CERT": b64(expired.pem + CA.pem)}
+
+    context = read_context({**values, "FL_CA_FINGERPRINT": f"{expired.fingerprint} {CA.fingerprint}"}, now=NOW)
+    assert context.ca_fingerprint == f"{expired.fingerprint} {CA.fingerprint}"
 
 
 def test_an_expired_ca_is_refused_with_its_dates() -> None:
@@ -118,7 +139,7 @@ def test_an_expired_server_certificate_is_refused() -> None:
     [
         ("FL_ROLE", "supermodel", "superlink or supernode"),
         ("FL_CA_CERT", "not base64!", "must be base64"),
-        ("FL_CA_CERT", b64("plain text"), "one CA certificate"),
+        ("FL_CA_CERT", b64("plain text"), "must be CA certificates"),
         ("FL_SUPERLINK_ADDRESS", "https://10.0.0.5:9092", "without https://"),
         ("FL_SUPERLINK_ADDRESS", "10.0.0.5", "HOST:PORT"),
         ("FL_SUPERLINK_ADDRESS", "10.0.0.5:99999", "HOST:PORT"),

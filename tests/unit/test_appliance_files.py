@@ -115,23 +115,36 @@ def test_applying_the_same_context_twice_writes_and_restarts_nothing(tmp_path: P
         assert second.public_key == first.public_key
 
 
-def test_a_new_server_certificate_restarts_what_serves_it(tmp_path: Path) -> None:
+def test_a_new_server_certificate_and_another_ca_reload_the_gateway_and_restart_nothing(tmp_path: Path) -> None:
     remember(apply(planned(tmp_path, superlink_values(CA)), machine(tmp_path)), machine(tmp_path))
 
     renewed = apply(planned(tmp_path, superlink_values(CA)), machine(tmp_path))
 
     assert renewed.written == ("/etc/flower/certs/server.crt", "/etc/flower/certs/server.key")
-    assert renewed.changed_units == ("flower-superlink.service", "flower-gateway.service")
+    assert (renewed.changed_units, renewed.reloading_units) == ((), ("flower-gateway.service",))
+
+    remember(renewed, machine(tmp_path))
+    switched = apply(planned(tmp_path, superlink_values(make_authority())), machine(tmp_path))
+    assert "/etc/flower/certs/ca.crt" in switched.written
+    assert (switched.changed_units, switched.reloading_units) == ((), ("flower-gateway.service",))
 
 
-def test_other_admin_networks_restart_the_gateway_only(tmp_path: Path) -> None:
+def test_another_ca_restarts_a_supernode_because_flower_reads_it_at_start_only(tmp_path: Path) -> None:
+    remember(apply(planned(tmp_path, supernode_values(CA)), machine(tmp_path)), machine(tmp_path))
+
+    switched = apply(planned(tmp_path, supernode_values(make_authority())), machine(tmp_path))
+
+    assert (switched.changed_units, switched.reloading_units) == (("flower-supernode.service",), ())
+
+
+def test_other_admin_networks_reload_the_gateway_only(tmp_path: Path) -> None:
     values = superlink_values(CA)
     remember(apply(planned(tmp_path, values), machine(tmp_path)), machine(tmp_path))
 
     changed = apply(planned(tmp_path, {**values, "FL_ADMIN_NETWORKS": "10.7.0.0/16"}), machine(tmp_path))
 
     assert changed.written == ("/etc/flower/gateway.json",)
-    assert changed.changed_units == ("flower-gateway.service",)
+    assert (changed.changed_units, changed.reloading_units) == ((), ("flower-gateway.service",))
 
 
 def test_what_is_private_stays_private_on_disk(tmp_path: Path) -> None:
@@ -140,6 +153,7 @@ def test_what_is_private_stays_private_on_disk(tmp_path: Path) -> None:
     apply(plan(context, machine(tmp_path)), machine(tmp_path))
 
     assert mode(tmp_path / "etc/flower/certs/server.key") == 0o600
+    assert mode(tmp_path / "etc/flower/certs/loopback.key") == 0o600
     assert mode(tmp_path / "etc/flower/flower.env") == 0o640
     assert mode(tmp_path / "var/lib/flower/superlink") == 0o700
 

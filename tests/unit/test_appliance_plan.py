@@ -112,13 +112,13 @@ def test_the_environment_file_is_not_for_everyone() -> None:
 
 
 def test_a_server_certificate_without_the_names_that_are_dialled_is_refused() -> None:
-    context = replace(superlink(), server_names=("superlink.example",))
+    context = replace(superlink(), server_names=("superlink.example", "localhost"))
 
     with pytest.raises(PlanError) as caught:
         plan(context, OWN)
 
     assert "superlink.example" in str(caught.value)
-    assert "localhost, 127.0.0.1, 10.0.0.5" in str(caught.value)
+    assert "it must also cover 10.0.0.5" in str(caught.value)
     assert "FederationPKI" in str(caught.value)
 
 
@@ -215,13 +215,14 @@ def test_without_admin_networks_the_control_port_refuses_everyone() -> None:
     assert [route["handle"][0]["status_code"] for route in routes] == [403]
 
 
-def test_the_gateway_has_no_admin_endpoint_and_verifies_the_superlink() -> None:
+def test_the_gateway_is_configured_through_its_own_folder_only_and_verifies_the_superlink() -> None:
     config = gateway(superlink())
     proxy = config["apps"]["http"]["servers"]["fleet"]["routes"][0]["handle"][0]
 
-    assert config["admin"] == {"disabled": True, "config": {"persist": False}}
+    assert config["admin"] == {"listen": "unix/admin.sock", "config": {"persist": False}}
     assert proxy["upstreams"] == [{"dial": "127.0.0.1:9091"}]
     assert proxy["transport"]["tls"]["server_name"] == "localhost"
+    assert proxy["transport"]["tls"]["ca"]["pem_files"] == ["/etc/flower/certs/loopback-ca.crt"]
     assert "insecure_skip_verify" not in json.dumps(config)
 
 
@@ -262,7 +263,27 @@ def test_systemd_expands_nothing_in_a_unit() -> None:
 def test_a_unit_differs_where_a_file_that_it_reads_differs() -> None:
     unit = plan(superlink(), OWN).units[0]
 
-    same = unit.digest({"/etc/flower/certs/server.crt": "a", "/elsewhere": "x"})
-    assert same == unit.digest({"/etc/flower/certs/server.crt": "a", "/elsewhere": "y"})
-    assert same != unit.digest({"/etc/flower/certs/server.crt": "b"})
-    assert same != replace(unit, argv=(*unit.argv, "--x")).digest({"/etc/flower/certs/server.crt": "a"})
+    same = unit.digest({"/etc/flower/certs/loopback.crt": "a", "/elsewhere": "x"})
+    assert same == unit.digest({"/etc/flower/certs/loopback.crt": "a", "/elsewhere": "y"})
+    assert same != unit.digest({"/etc/flower/certs/loopback.crt": "b"})
+    assert same != replace(unit, argv=(*unit.argv, "--x")).digest({"/etc/flower/certs/loopback.crt": "a"})
+
+
+def test_the_superlink_reads_nothing_of_the_federations_pki_and_the_gateway_all_of_it() -> None:
+    link, gate = plan(superlink(), OWN).units[:2]
+
+    pki = {f"/etc/flower/certs/{name}" for name in ("ca.crt", "server.crt", "server.key")}
+    assert not pki & {*link.reads, *link.reloads}
+    assert pki <= set(gate.reloads)
+    assert gate.reads == ()
+    assert not any(path in word for path in pki for word in link.argv)
+
+
+def test_a_units_reload_runs_its_command_in_its_own_folder() -> None:
+    gate = plan(superlink(), OWN).units[1]
+    text = render_systemd(gate)
+
+    assert gate.reload_argv[1:3] == ("reload", "--config")
+    assert f"ExecReload={' '.join(gate.reload_argv)}\n" in text
+    assert f"WorkingDirectory={gate.working_folder}\n" in text
+    assert "ExecReload" not in render_systemd(plan(supernode(), OWN).units[0])

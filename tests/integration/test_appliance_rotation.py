@@ -1,0 +1,141 @@
+"""Certificates that change under running services: real Flower and Caddy in VMs started by hand.
+
+The CONTEXT is rewritten as a driver does it, and nobody sends a signal: the appliance has to notice by itself.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pulumi_flower.control import ControlClient
+from tests.appliance_support import (
+    Authority,
+    FakeOneGate,
+    Vm,
+    b64,
+    make_authority,
+    superlink_values,
+    supernode_values,
+)
+from tests.integration.test_appliance_vms import ADMIN, Lab
+from tests.presence_support import Presence
+
+pytestmark = [pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(180)]
+
+OFFLINE_LIMIT_S = 10.0
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with FakeOneGate() as onegate:
+        lab = Lab(tmp_path_factory.mktemp("rotation"), onegate)
+        lab.superlink.write_context(lab.superlink_values)
+        lab.superlink.start(lab.image)
+        try:
+            lab.superlink.wait_for(READY="YES", FL_STATE="online")
+            yield lab
+        finally:
+            for vm in (*lab.vms, lab.superlink):
+                vm.stop()
+
+
+@pytest.fixture(scope="module")
+def node(lab: Lab) -> Vm:
+    vm = lab.supernode()
+    vm.wait_for(READY="YES", FL_STATE="waiting")
+    lab.enrol(vm)
+    vm.wait_for(FL_STATE="online")
+    return vm
+
+
+def served(lab: Lab, *authorities: Authority) -> int:
+    """Serial number of the certificate that the Fleet port shows to whoever trusts these authorities."""
+    context = ssl.create_default_context(cadata="".join(each.pem for each in authorities))
+    with (
+        socket.create_connection((lab.address, 9092), 5) as plain,
+        context.wrap_socket(plain, server_hostname=lab.address) as tls,
+    ):
+        shown = tls.getpeercert()
+        assert shown is not None
+        return int(str(shown["serialNumber"]), 16)
+
+
+def trusting(*authorities: Authority) -> dict[str, str]:
+    """CONTEXT values of nodes and SuperLink that trust these authorities."""
+    return {
+        "FL_CA_CERT": b64("".join(each.pem for each in authorities)),
+        "FL_CA_FINGERPRINT": " ".join(each.fingerprint for each in authorities),
+    }
+
+
+def pids(lab: Lab) -> dict[str, list[int]]:
+    return {name: lab.superlink.pids(name) for name in ("flower-superlink", "flower-superexec", "caddy")}
+
+
+def give(vm: Vm, values: dict[str, str], revision: str) -> None:
+    """Change a VM's CONTEXT and wait until it says that it works with it."""
+    vm.write_context({**values, "FL_CONTEXT_REVISION": revision})
+    vm.wait_for(FL_CONTEXT_REVISION=revision)
+
+
+def supernode_context(lab: Lab, *authorities: Authority) -> dict[str, str]:
+    return {**supernode_values(lab.ca, f"{lab.address}:9092"), **trusting(*authorities)}
+
+
+def test_a_renewed_server_certificate_is_served_without_a_restart_and_requests_under_way_go_on(
+    lab: Lab, node: Vm
+) -> None:
+    before, processes, node_processes = served(lab, lab.ca), pids(lab), node.pids("flower-supernode")
+    context = ssl.create_default_context(cadata=lab.ca.pem)
+    under_way = http.client.HTTPSConnection(lab.address, 9092, timeout=60, context=context)
+    under_way.putrequest("POST", "/v1/fleet/pull-messages")
+    under_way.putheader("content-type", "application/protobuf")
+    under_way.putheader("content-length", "2")
+    under_way.endheaders(b"x")
+
+    give(
+        lab.superlink,
+        {**lab.superlink_values, **superlink_values(lab.ca, lab.address), "FL_ADMIN_NETWORKS": ADMIN},
+        "1",
+    )
+
+    assert served(lab, lab.ca) != before
+    under_way.send(b"y")
+    assert under_way.getresponse().status == 401, "the answer of Flower, through the connection from before"
+    under_way.close()
+    assert pids(lab) == processes
+    assert node.pids("flower-supernode") == node_processes
+    assert node.attributes()["FL_STATE"] == "online"
+
+
+def test_a_ca_takes_over_from_another_while_the_node_is_away_for_less_than_ten_seconds(lab: Lab, node: Vm) -> None:
+    old, new = lab.ca, make_authority(start=datetime.now(UTC) - timedelta(hours=1))
+    processes = pids(lab)
+    of_old = {**superlink_values(old, lab.address), "FL_ADMIN_NETWORKS": ADMIN}
+    of_new = {**superlink_values(new, lab.address), "FL_ADMIN_NETWORKS": ADMIN}
+    (name,) = [node.name for node in control(lab, old).list_nodes()]
+
+    with Presence(lambda: control(lab, old, new), [str(name)]) as presence:
+        give(lab.superlink, {**of_old, **trusting(old, new)}, "2")
+        give(node, supernode_context(lab, old, new), "2")
+        give(lab.superlink, {**of_new, **trusting(old, new)}, "3")
+        give(node, supernode_context(lab, new), "4")
+        give(lab.superlink, {**of_new, **trusting(new)}, "4")
+
+    print(f"away for {presence.longest_s:.1f} s at most; states: {presence.seen}")
+    assert served(lab, new)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        served(lab, old)
+    assert presence.seen[str(name)].count("offline") == 2, "one restart for each change of what the node trusts"
+    assert 0 < presence.longest_s < OFFLINE_LIMIT_S
+    assert pids(lab) == processes, "neither the SuperLink nor the gateway was restarted"
+
+
+def control(lab: Lab, *authorities: Authority) -> ControlClient:
+    return ControlClient(f"{lab.address}:9093", "".join(each.pem for each in authorities), timeout_s=5.0)
