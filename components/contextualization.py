@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from components.authorities import check_fingerprints
 from components.errors import RefusalError
 from components.ports import FLEET_PORT
 
@@ -22,7 +23,6 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f'\"\\`$]")
 _PEM_BLOCK = re.compile(
     r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\r?\n[A-Za-z0-9+/=\r\n]+-----END (?P=label)-----\s*", re.ASCII
 )
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,21 +166,12 @@ def encode_private_key(pem: str) -> str:
 
 
 def check_fingerprint(fingerprint: str, *, where: str) -> str:
-    """Return a CA fingerprint in the form that CONTEXT carries.
+    """Return a CA's fingerprint, or two of them, in the form that CONTEXT carries.
 
     Raises:
-        RefusalError: It is not a sha256 in hex.
+        RefusalError: It is no sha256 in hex.
     """
-    plain = fingerprint.replace(":", "").strip().lower()
-    if _FINGERPRINT.fullmatch(plain) is None:
-        raise RefusalError(
-            value=f"{where}: {fingerprint}",
-            rule="a CA fingerprint is the sha256 of the certificate's DER: 64 hexadecimal digits",
-            reason="it is compared digit by digit with the CA that the centre presents",
-            remedy="take it from the centre by another way than the CA itself: "
-            "openssl x509 -in ca.crt -noout -fingerprint -sha256",
-        )
-    return plain
+    return check_fingerprints(fingerprint, where=where)
 
 
 def _encode(pem: str, *, what: str, allowed: Callable[[str], bool]) -> str:

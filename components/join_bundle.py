@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from components.authorities import covers, load_authorities
 from components.contextualization import check_fingerprint, check_fleet_endpoint
 from components.errors import RefusalError
 from components.exchange_files import (
@@ -197,7 +198,7 @@ def check(bundle: JoinBundle, *, zone: str, pin: str | None, now: datetime, join
             "above set central.caFingerprint in this zone's stack file",
         )
     pinned = check_fingerprint(pin, where="central.caFingerprint")
-    if pinned != fingerprint:
+    if not covers(pinned, fingerprint):
         raise RefusalError(
             value=f"central.caFingerprint: {in_groups(pinned)}",
             rule=f"{what} has the pinned CA, but its CA is {in_groups(fingerprint)}",
@@ -239,12 +240,13 @@ def _signed(facts: JoinFacts) -> bytes:
 
 
 def _check_signer(signer: x509.Certificate, facts: JoinFacts, *, what: str) -> None:
-    authority = _certificate(facts.ca_certificate, what=f"CA of {what}")
+    authorities = load_authorities(facts.ca_certificate, what=f"CA of {what}")
     try:
-        signer.verify_directly_issued_by(authority)
+        if not any(_issued(signer, authority) for authority in authorities):
+            raise _forged(what, "its signer is not certified by its CA")
         purposes = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
-        raise _forged(what, "its signer is not certified by its CA") from error
+    except (ValueError, x509.ExtensionNotFound) as error:
+        raise _forged(what, "its signer is certified for nothing") from error
     names = [str(name.value) for name in signer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if list(purposes) != [_PURPOSE] or names != [SIGNER_NAME]:
         raise _forged(what, f"its signer {names} is certified for something else")
@@ -252,6 +254,14 @@ def _check_signer(signer: x509.Certificate, facts: JoinFacts, *, what: str) -> N
     # The certificate's own instants are whole seconds, as the bundle's are.
     if not signer.not_valid_before_utc - CLOCK_TOLERANCE <= issued < expires <= signer.not_valid_after_utc:
         raise _forged(what, "it is not issued and ended while its signer's certificate is valid")
+
+
+def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _check_signature(signer: x509.Certificate, signature: str, facts: JoinFacts, *, what: str) -> None:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-
+from components.authorities import fingerprints_of, load_authorities
 from components.contextualization import check_fingerprint
 from components.errors import RefusalError
 
@@ -147,27 +145,27 @@ def lifetimes(*, ca_validity: timedelta, leaf_validity: timedelta, early_renewal
 
 
 def certificate_fingerprint(pem: str) -> str:
-    """The sha256 of one certificate's DER, in lower-case hex.
+    """The sha256 of one certificate's DER, in lower-case hex; of two, while a CA takes over, with a space between.
 
     Raises:
-        RefusalError: The text is not exactly one certificate in PEM.
+        RefusalError: The text is not one or two certificates in PEM.
     """
-    return _certificate(pem, what="CA certificate").fingerprint(hashes.SHA256()).hex()
+    return fingerprints_of(pem)
 
 
 def verify_fingerprint(ca_pem: str, fingerprint: str) -> None:
-    """Check that a CA certificate is the one that a fingerprint was told for.
+    """Check that CA certificates are those that fingerprints were told for, all of them and no other.
 
     Args:
-        ca_pem: One certificate in PEM.
-        fingerprint: sha256 of its DER in hex; colons and capitals, as openssl prints them, do not matter.
+        ca_pem: One certificate in PEM, or two while a CA takes over from another.
+        fingerprint: sha256 of each DER in hex; colons and capitals, as openssl prints them, do not matter.
 
     Raises:
-        RefusalError: It is not, or one of the two is malformed.
+        RefusalError: They are not, or one of the two is malformed.
     """
     expected = check_fingerprint(fingerprint, where="ca_fingerprint")
-    actual = certificate_fingerprint(ca_pem)
-    if actual != expected:
+    actual = fingerprints_of(ca_pem)
+    if set(actual.split()) != set(expected.split()):
         raise RefusalError(
             value=f"ca_certificate: has the fingerprint {actual}",
             rule=f"it is the CA with the fingerprint {expected}",
@@ -188,7 +186,7 @@ def expiry_warning(
     """A sentence to show once a certificate nears its end; None before that.
 
     Args:
-        certificate_pem: One certificate in PEM.
+        certificate_pem: One certificate in PEM; of two, while a CA takes over from another, the later end counts.
         what: Its name for the message, for example "CA certificate of the federation hospitals".
         now: The current instant, aware.
         warn_within: How long before the end the warning starts.
@@ -197,7 +195,7 @@ def expiry_warning(
     Raises:
         RefusalError: It has expired, or the text is no certificate.
     """
-    end = _certificate(certificate_pem, what=what).not_valid_after_utc
+    end = max(each.not_valid_after_utc for each in load_authorities(certificate_pem, what=what))
     if now >= end:
         raise RefusalError(
             value=f"{what}: expired at {end.isoformat()}",
@@ -253,16 +251,3 @@ def _dns_name(name: str) -> str:
             "write an international name in its punycode form",
         )
     return name.lower()
-
-
-def _certificate(pem: str, *, what: str) -> x509.Certificate:
-    try:
-        (found,) = x509.load_pem_x509_certificates(pem.encode())
-    except ValueError:
-        raise RefusalError(
-            value=f"{what}: {len(pem)} characters that are not one certificate",
-            rule="exactly one X.509 certificate in PEM",
-            reason="a fingerprint and an expiry belong to one certificate",
-            remedy="pass the text between and with BEGIN CERTIFICATE and END CERTIFICATE, once",
-        ) from None
-    return found

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pulumi
 
 from components import stack_facts
+from components.authorities import covers
 from components.contextualization import check_fingerprint, check_fleet_endpoint
 from components.errors import RefusalError
 from components.pki_rules import verify_fingerprint
@@ -167,13 +168,13 @@ def judge(facts: CentralFacts, args: ZoneLinkArgs) -> CentralFacts:
     verify_fingerprint(facts.ca_certificate, announced)
     if args.ca_fingerprint is not None:
         pinned = check_fingerprint(args.ca_fingerprint, where="central.caFingerprint")
-        if pinned != announced:
+        if not covers(pinned, announced):
             raise RefusalError(
                 value=f"central.caFingerprint: {pinned}",
                 rule=f"the centre's CA has the pinned fingerprint, but {source} presents {announced}",
                 reason="a CA that changed without notice may be somebody else's, who would then see every model update",
                 remedy="ask the centre's operator by telephone; correct the pin in this zone's stack file only if the "
-                "CA was renewed",
+                "CA was renewed. While a CA takes over from another, the pin names both, with a space between",
             )
     return CentralFacts(
         superlink_fleet_endpoint=facts.superlink_fleet_endpoint,

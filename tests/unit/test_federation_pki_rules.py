@@ -49,9 +49,25 @@ async def test_a_malformed_fingerprint_is_refused_as_such(ca: str, fingerprint: 
         verify_fingerprint(ca, fingerprint)
 
 
-async def test_two_certificates_where_one_is_meant_are_refused(ca: str) -> None:
-    with pytest.raises(RefusalError, match="exactly one"):
-        certificate_fingerprint(ca + ca)
+async def test_the_same_certificate_twice_or_three_certificates_are_refused(ca: str) -> None:
+    plugin = Plugin()
+    others = [
+        str((await plugin.made(SELF_SIGNED, ca_inputs(await key_pem(plugin, "P256"))))["certPem"]) for _ in range(2)
+    ]
+    for bundle in (ca + ca, ca + "".join(others)):
+        with pytest.raises(RefusalError, match="2 different ones"):
+            certificate_fingerprint(bundle)
+
+
+async def test_two_cas_are_the_ones_that_two_fingerprints_were_told_for_in_any_order(ca: str) -> None:
+    plugin = Plugin()
+    other = str((await plugin.made(SELF_SIGNED, ca_inputs(await key_pem(plugin, "P256"))))["certPem"])
+    first, second = certificate_fingerprint(ca), certificate_fingerprint(other)
+    assert certificate_fingerprint(ca + other) == f"{first} {second}"
+    verify_fingerprint(ca + other, f"{second} {first}")
+    for told in (first, second):
+        with pytest.raises(RefusalError, match="has the fingerprint"):
+            verify_fingerprint(ca + other, told)
 
 
 @pytest.mark.parametrize("pem", ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
