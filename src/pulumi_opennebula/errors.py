@@ -11,6 +11,7 @@ OpenNebulaError
     |   |-- NotAllowedError     the user may not do that
     |   `-- NotFoundError       the object is not there (any more)
     |-- FailedObjectError   an object ended in an error state
+    |-- NotRunningError     a VM that was made does not run (any more); it is kept
     |-- WaitedTooLongError  an object did not get ready in time
     `-- CancelledError      the engine asked to stop
 """
@@ -85,6 +86,10 @@ class NotFoundError(RefusedError):
 
 class FailedObjectError(CloudError):
     """An object ended in an error state that waiting does not change."""
+
+
+class NotRunningError(CloudError):
+    """A VM that was made does not run (any more). It is kept, because its disks may hold something."""
 
 
 class WaitedTooLongError(CloudError):

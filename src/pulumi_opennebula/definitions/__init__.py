@@ -22,6 +22,7 @@ from pulumi_opennebula.definitions.service import SERVICE, SERVICE_TEMPLATE
 from pulumi_opennebula.definitions.service_context import SERVICE_CONTEXT
 from pulumi_opennebula.definitions.template import TEMPLATE
 from pulumi_opennebula.definitions.template_functions import GET_TEMPLATE, GET_TEMPLATES
+from pulumi_opennebula.definitions.virtual_machine import VIRTUAL_MACHINE
 from pulumi_opennebula.definitions.virtual_machine_group import VIRTUAL_MACHINE_GROUP
 from pulumi_opennebula.definitions.virtual_network import VIRTUAL_NETWORK, VIRTUAL_NETWORK_ADDRESS_RANGE
 
@@ -34,6 +35,7 @@ RESOURCES = (
     SERVICE_TEMPLATE,
     SERVICE,
     SERVICE_CONTEXT,
+    VIRTUAL_MACHINE,
     VIRTUAL_MACHINE_GROUP,
     MARKETPLACE,
     MARKETPLACE_APPLIANCE,

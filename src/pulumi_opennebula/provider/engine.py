@@ -202,12 +202,15 @@ class OpenNebulaProvider(sdk.Provider):
         if request.preview:
             return sdk.UpdateResponse(self._planned(handler, new, old, secrets))
         call = self._call("update", request.urn, request.timeout)
+        carried = {name: old[name] for name in handler.carried if name in old}
         try:
             await handler.update(call, request.resource_id, old, new)
-            state = await self._state(call, handler, request.resource_id, new)
+            state = await self._state(call, handler, request.resource_id, new, carried)
         except OpenNebulaError as err:
             id_ = request.resource_id
-            raise await self._partial(call, handler, id_, inputs=new, secrets=secrets, cause=err) from err
+            raise await self._partial(
+                call, handler, id_, inputs=new, secrets=secrets, cause=err, carried=carried
+            ) from err
         return sdk.UpdateResponse(self._wrapped(handler, state, new, secrets))
 
     async def delete(self, request: sdk.DeleteRequest) -> None:
@@ -242,8 +245,10 @@ class OpenNebulaProvider(sdk.Provider):
             progress=lambda line: self._progress(urn, line),
         )
 
-    async def _state(self, call: Call, handler: Handler, id_: str, inputs: Values) -> Values:
-        seen = await handler.read(call, id_, inputs)
+    async def _state(
+        self, call: Call, handler: Handler, id_: str, inputs: Values, carried: Values | None = None
+    ) -> Values:
+        seen = await handler.read(call, id_, {**(carried or {}), **inputs})
         if seen is None:
             raise FailedObjectError(
                 f"{handler.definition.name} {id_}",
@@ -254,11 +259,19 @@ class OpenNebulaProvider(sdk.Provider):
         return states.settled(handler.definition, inputs, seen, same_template)
 
     async def _partial(
-        self, call: Call, handler: Handler, id_: str, *, inputs: Values, secrets: Secrets, cause: OpenNebulaError
+        self,
+        call: Call,
+        handler: Handler,
+        id_: str,
+        *,
+        inputs: Values,
+        secrets: Secrets,
+        cause: OpenNebulaError,
+        carried: Values | None = None,
     ) -> PartialError:
         """The state of what was made or changed before something failed, as well as it can be known."""
         try:
-            state = await self._state(call, handler, id_, inputs)
+            state = await self._state(call, handler, id_, inputs, carried)
         except OpenNebulaError:
             logging.getLogger(__name__).debug("no state of %s after a failure", id_, exc_info=True)
             state = {name: value for name, value in inputs.items() if not is_unknown(value)}

@@ -14,6 +14,7 @@ from pulumi_opennebula.provider.resources.service import ServiceHandler
 from pulumi_opennebula.provider.resources.service_context import ServiceContextHandler
 from pulumi_opennebula.provider.resources.service_template import ServiceTemplateHandler
 from pulumi_opennebula.provider.resources.template import TemplateHandler
+from pulumi_opennebula.provider.resources.virtual_machine import VirtualMachineHandler
 from pulumi_opennebula.provider.resources.virtual_machine_group import VirtualMachineGroupHandler
 from pulumi_opennebula.provider.resources.virtual_network import VirtualNetworkHandler
 
@@ -28,6 +29,7 @@ HANDLERS: Final[dict[str, Handler]] = {
         ServiceTemplateHandler(),
         ServiceHandler(),
         ServiceContextHandler(),
+        VirtualMachineHandler(),
         VirtualMachineGroupHandler(),
         MarketplaceHandler(),
         MarketplaceApplianceHandler(),

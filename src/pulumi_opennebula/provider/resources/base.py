@@ -48,6 +48,8 @@ class Handler(ABC):
     """Whether its objects are OneFlow's."""
     replaced_where_failed: ClassVar[bool] = False
     """Whether an object in an error state is of no more use, so that the next `up` replaces it."""
+    carried: ClassVar[tuple[str, ...]] = ()
+    """Outputs that a read after an update has to know, because the cloud does not say them again."""
     settled_later: ClassVar[tuple[str, ...]] = ()
     """Outputs that an update may change, so that a preview of it does not know them."""
 
