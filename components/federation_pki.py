@@ -1,8 +1,8 @@
-"""FederationPKI: the federation's certificate authority, the SuperLink's key and certificate, the signer of bundles.
+"""FederationPKI: the federation's CA, the SuperLink's certificate, the signer of bundles, the Control API's clients.
 
 It makes no key for a SuperNode (each makes its own, in its VM) and never exports the CA's key: that one stays in the
-state of the central stack, encrypted. With certificates of the operator's own CA it makes nothing at all: it checks
-them and passes them on.
+state of the central stack, encrypted. With certificates of the operator's own CA it makes none but the Control API's
+client certificates: it checks them and passes them on.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from datetime import timedelta
 import pulumi
 import pulumi_tls as tls
 
+from components.control_certificates import ClientCertificate, ControlCertificates
 from components.join_bundle import SIGNER_NAME
 from components.own_ca import OwnCertificates, check_own_certificates
+from components.people import DEFAULT_CLIENT_VALIDITY, Person, check_people, client_hours
 from components.pki_rules import (
     DEFAULT_CA_VALIDITY,
     DEFAULT_EARLY_RENEWAL,
@@ -52,10 +54,14 @@ class FederationPKIArgs:
     """How long before its end the next `pulumi up` replaces the server's certificate."""
     own: OwnCertificates | None = None
     """Certificates of the operator's own CA; lifetimes are that CA's then."""
+    people: Sequence[Person] = ()
+    """Who gets a client certificate for the Control API, besides the stack itself."""
+    client_validity: timedelta = DEFAULT_CLIENT_VALIDITY
+    """Lifetime of their certificates, at most 30 days; the last third of it counts as due for renewal."""
 
 
 class FederationPKI(pulumi.ComponentResource):
-    """A CA of its own for one federation, and one server certificate signed by it.
+    """A CA of its own for one federation with what it signs, and one for the Control API's clients.
 
     Args:
         name: Name of the component; the federation's name is the usual one.
@@ -78,6 +84,12 @@ class FederationPKI(pulumi.ComponentResource):
     """PEM of the certificate for signing join bundles; public. None where an own CA gave none."""
     bundle_key: pulumi.Output[str] | None
     """Its key, PEM (PKCS#8); secret. It opens nothing: whoever has it can write false invitations."""
+    control_ca_certificate: pulumi.Output[str]
+    """PEM of the CA that the Control API's clients are told by; public. It vouches for no server."""
+    stack_operator: ClientCertificate
+    """What the stack itself registers nodes with."""
+    people: dict[str, ClientCertificate]
+    """Client certificates of people, by name."""
 
     def __init__(self, name: str, args: FederationPKIArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         organization = check_federation(args.federation)
@@ -86,11 +98,21 @@ class FederationPKI(pulumi.ComponentResource):
         )
         identities = _identities(args)
         warnings = () if args.own is None else check_own_certificates(args.own, _plain_identities(args))
+        people = check_people(args.people)
+        client_hours(args.client_validity)
         super().__init__("flower:index:FederationPKI", name, None, opts)
         if args.own is None:
             self._make(name, organization, spans, identities)
         else:
             self._pass_on(args.own)
+        control = ControlCertificates(
+            name, organization=organization, people=people, validity=args.client_validity, parent=self
+        )
+        self.control_ca_certificate, self.stack_operator, self.people = (
+            control.ca_certificate,
+            control.stack,
+            control.people,
+        )
         for warning in warnings:
             pulumi.log.warn(warning, self)
         self.ca_fingerprint = self.ca_certificate.apply(certificate_fingerprint)
@@ -102,6 +124,7 @@ class FederationPKI(pulumi.ComponentResource):
                 "serverKey": self.server_key,
                 "bundleCertificate": self.bundle_certificate,
                 "bundleKey": self.bundle_key,
+                "controlCaCertificate": self.control_ca_certificate,
             }
         )
 

@@ -45,8 +45,10 @@ class FlowerSuperLinkArgs:
     """PEM, valid for `address` and for 127.0.0.1 and localhost."""
     server_key: pulumi.Input[str]
     """PEM; kept secret whether or not it comes as a secret."""
+    control_ca: pulumi.Input[str]
+    """PEM of the CA that issues the Control API's client certificates."""
     admin_networks: Sequence[IPv4Network]
-    """Who may reach the Control API."""
+    """From where the Control API may be reached, with such a certificate."""
     endpoint_host: str | None = None
     """Name under which zones reach the SuperLink; None is its address."""
     num_clients: int | None = None
@@ -169,6 +171,7 @@ def _context(args: FlowerSuperLinkArgs) -> dict[str, pulumi.Input[str]]:
         **onegate,
         "FL_CA_CERT": pulumi.Output.from_input(args.ca_certificate).apply(encode_certificates),
         "FL_CA_FINGERPRINT": args.ca_fingerprint,
+        "FL_CONTROL_CA": pulumi.Output.from_input(args.control_ca).apply(encode_certificates),
         "FL_SERVER_CERT": pulumi.Output.from_input(args.server_certificate).apply(encode_certificates),
         "FL_SERVER_KEY": pulumi.Output.secret(args.server_key).apply(encode_private_key),
     }

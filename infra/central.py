@@ -53,6 +53,8 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             leaf_validity=settings.certificates.server_validity,
             early_renewal=settings.certificates.renew_before,
             own=_own_certificates(settings, now),
+            people=settings.control.people,
+            client_validity=settings.control.validity,
         ),
     )
     if settings.certificates.own is None:
@@ -75,6 +77,7 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             ca_fingerprint=pki.ca_fingerprint,
             server_certificate=pki.server_certificate,
             server_key=pki.server_key,
+            control_ca=pki.control_ca_certificate,
             admin_networks=settings.admin_networks,
             num_clients=settings.num_clients,
             memory_mb=superlink_settings.memory_mb,
@@ -96,7 +99,11 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
         "federation": common.federation,
         "zone": common.zone,
         "service_id": superlink.service_id,
-        "registered_nodes": _register(nodes, superlink=superlink, ca_certificate=pki.ca_certificate),
+        "registered_nodes": _register(nodes, superlink=superlink, pki=pki),
+        "operator_certificate": pki.stack_operator.output(),
+        "control_certificates": pulumi.Output.secret(
+            {name: certificate.output() for name, certificate in pki.people.items()}
+        ),
     }
 
 
@@ -151,13 +158,15 @@ def _answered_roll(zone: TrustedZone, settings: CentralSettings) -> ZoneRoll:
 
 
 def _register(
-    nodes: tuple[Node, ...], *, superlink: FlowerSuperLink, ca_certificate: pulumi.Output[str]
+    nodes: tuple[Node, ...], *, superlink: FlowerSuperLink, pki: FederationPKI
 ) -> list[dict[str, pulumi.Input[Any]]]:
     """One registration a node, named as the node. They live in the SuperLink's database, so they go with its VM."""
     provider = pulumi_flower.Provider(
         "superlink",
         endpoint=superlink.control_endpoint,
-        ca_certificate=ca_certificate,
+        ca_certificate=pki.ca_certificate,
+        client_certificate=pki.stack_operator.certificate,
+        client_key=pki.stack_operator.key,
         opts=pulumi.ResourceOptions(depends_on=[superlink.service]),
     )
     registered: list[dict[str, pulumi.Input[Any]]] = []

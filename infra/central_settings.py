@@ -12,9 +12,10 @@ from components.stack_facts import qualified
 from infra.certificate_settings import CERTIFICATE_KEYS, CertificateSettings
 from infra.cloud_settings import CloudSettings, Surroundings
 from infra.config_reader import UNKNOWN, Problems, Section
+from infra.people_settings import PEOPLE_KEYS, PeopleSettings, read_people
 from infra.site_settings import Common, Site
 
-CENTRAL_KEYS = ("superlink", "adminNetworks", "numClients", "zones", *CERTIFICATE_KEYS)
+CENTRAL_KEYS = ("superlink", "adminNetworks", "numClients", "zones", *CERTIFICATE_KEYS, *PEOPLE_KEYS)
 _SUPERLINK_KEYS = ("address", "host", "names", "memoryMb", "cpu", "vcpu")
 _ZONE_KEYS = ("name", "stack", "answer", "maxNodes")
 ANSWERS_FOLDER = "answers"
@@ -59,6 +60,7 @@ class CentralSettings:
     num_clients: int | None
     zones: tuple[TrustedZone, ...]
     certificates: CertificateSettings
+    control: PeopleSettings
 
 
 def read_central(
@@ -86,6 +88,7 @@ def read_central(
         for entry in (() if zone_sections is UNKNOWN else zone_sections)  # type: ignore[comparison-overlap]
     )
     problems.attempt(lambda: _refuse_twice(section, zones))
+    control = read_people(section, problems)
     problems.finish()
     return CentralSettings(
         common=common,
@@ -96,6 +99,7 @@ def read_central(
         num_clients=num_clients,
         zones=zones,
         certificates=certificates,
+        control=control,
     )
 
 

@@ -31,6 +31,7 @@ from flower_appliance.pem import fingerprint
 from flower_appliance.processes import descendants, process_table, runs_program
 from flower_appliance.shellvars import render_assignments
 from flower_appliance.version import FLOWER_VERSION
+from pulumi_flower.identity import ClientIdentity
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FLOWER_BIN = REPOSITORY / ".flower-env" / "bin"
@@ -123,6 +124,10 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
+CLIENTS = make_authority(start=datetime(2020, 1, 1, tzinfo=UTC), days=20_000)
+"""Issues the client certificates of every SuperLink that `superlink_values` describes."""
+
+
 def common_values(authority: Authority) -> dict[str, str]:
     """CONTEXT values of either role."""
     return {
@@ -146,6 +151,7 @@ def superlink_values(authority: Authority, *names: str) -> dict[str, str]:
         "FL_ROLE": "superlink",
         "FL_SERVER_CERT": b64(certificate),
         "FL_SERVER_KEY": b64(key),
+        "FL_CONTROL_CA": b64(CLIENTS.pem),
         "FL_ADMIN_NETWORKS": "10.0.0.0/24 127.0.0.1/32",
     }
 
@@ -364,10 +370,19 @@ def marked_processes(mark: str) -> list[int]:
 
 
 def ask(
-    authority: Authority, host: str, port: int, path: str, *, method: str = "POST", source: str = ""
+    authority: Authority,
+    host: str,
+    port: int,
+    path: str,
+    *,
+    method: str = "POST",
+    source: str = "",
+    identity: ClientIdentity | None = None,
 ) -> tuple[int, str]:
-    """One HTTPS request without any credential; the path goes out exactly as given."""
+    """One HTTPS request with no credential but `identity`; the path goes out exactly as given."""
     context = ssl.create_default_context(cadata=authority.pem)
+    if identity is not None:
+        identity.load_into(context)
     address = (source, 0) if source else None
     connection = http.client.HTTPSConnection(host, port, timeout=10, context=context, source_address=address)
     try:
@@ -379,23 +394,3 @@ def ask(
         return answer.status, answer.read().decode(errors="replace")
     finally:
         connection.close()
-
-
-def flwr(home: Path, authority: Authority, control: str, *words: str) -> dict[str, Any]:
-    """The Flower CLI against a Control endpoint, its JSON answer."""
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "ca.crt").write_text(authority.pem)
-    (home / "config.toml").write_text(
-        f'[superlink]\ndefault = "lab"\n[superlink.lab]\naddress = "{control}"\n'
-        f'root-certificates = "{home / "ca.crt"}"\n'
-    )
-    environment = {
-        "PATH": f"{FLOWER_BIN}:/usr/bin:/bin",
-        "HOME": str(home),
-        "FLWR_HOME": str(home),
-        "FLWR_TELEMETRY_ENABLED": "0",
-        "FLWR_DISABLE_UPDATE_CHECK": "1",
-    }
-    command = [str(FLOWER_BIN / "flwr"), *words, "--format", "json"]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
-    return json.loads(done.stdout)

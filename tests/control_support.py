@@ -18,7 +18,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from flower_appliance.image import process_image
 from flower_federation.control_certificate import ControlCertificate
+from flower_federation.runs_cli import write_flwr_home
+from flower_federation.tunnel import opened_tunnel
+from pulumi_flower.identity import ClientIdentity
 from tests.appliance_support import (
+    CLIENTS,
     FLOWER_BIN,
     REPOSITORY,
     Authority,
@@ -76,6 +80,7 @@ class ControlLab:
     folder: Path
     network: str
     authority: Authority
+    """Vouches for the SuperLink."""
     onegate: FakeOneGate
     superlink: Vm
 
@@ -93,7 +98,7 @@ class ControlLab:
 
     def certificate(self, name: str, role: str, **changes: Any) -> ControlCertificate:
         """A person's way to this SuperLink."""
-        certificate, key = issue_client(self.authority, name, role, **changes)
+        certificate, key = issue_client(CLIENTS, name, role, **changes)
         return ControlCertificate(
             certificate=certificate, key=key, ca_certificate=self.authority.pem, endpoint=self.endpoint
         )
@@ -122,13 +127,30 @@ def control_lab(folder: Path) -> Iterator[ControlLab]:
         superlink = Vm(vm_folder, 1, f"{network}.2", onegate)
         lab = ControlLab(folder, network, authority, onegate, superlink)
         values = superlink_values(authority, "localhost", lab.address)
-        superlink.write_context({**values, "FL_ADMIN_NETWORKS": "127.0.0.1/32", "FL_CONTROL_AUTH_ENABLED": "YES"})
+        superlink.write_context({**values, "FL_ADMIN_NETWORKS": "127.0.0.1/32"})
         superlink.start(process_image(bin_dir=FLOWER_BIN, source=REPOSITORY / "src"))
         try:
             superlink.wait_for(READY="YES", FL_STATE="online")
             yield lab
         finally:
             superlink.stop()
+
+
+def operator(name: str = "operator") -> ClientIdentity:
+    """An operator's certificate for any SuperLink of `superlink_values`."""
+    certificate, key = issue_client(CLIENTS, name, "operator")
+    return ClientIdentity(certificate=certificate, key=key)
+
+
+def flwr(home: Path, authority: Authority, control: str, *words: str) -> dict[str, Any]:
+    """The Flower CLI as an operator, through a tunnel of its own; its JSON answer."""
+    shown = operator()
+    certificate = ControlCertificate(
+        certificate=shown.certificate, key=shown.key, ca_certificate=authority.pem, endpoint=control
+    )
+    with opened_tunnel(certificate, now=lambda: datetime.now(UTC)) as opened:
+        write_flwr_home(home, endpoint=opened.endpoint, ca_certificate=opened.ca_certificate)
+        return run_flwr(home, *words)
 
 
 def run_flwr(home: Path, *words: str) -> dict[str, Any]:

@@ -186,7 +186,11 @@ def _superlink(fields: Fields, common: _Common, now: datetime) -> SuperLinkConte
             f"it is valid from {chain[0].not_valid_before_utc} to {chain[0].not_valid_after_utc}",
             "Renew the server certificate in the central stack, or correct the clock of this machine",
         )
-    control_raw = fields.decoded("FL_CONTROL_CA", why="", required=False)
+    control_raw = fields.decoded(
+        "FL_CONTROL_CA",
+        why="the Control API asks for client certificates: whoever reaches it could start runs and enrol nodes",
+        required=True,
+    )
     fields.parsed("FL_CONTROL_CA", control_raw, pem.load_certificates, "CA certificates")
     return SuperLinkContext(
         **_fields_of(common.values),

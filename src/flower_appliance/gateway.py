@@ -1,8 +1,9 @@
 """Renders the gateway's configuration: Caddy in front of the SuperLink. It starts nothing and opens no port.
 
 Flower serves every API on one port and authenticates the Fleet API only (flwr 1.41.0), so what a port lets through is
-decided here: Fleet on 9092, Control on 9093 for the admin networks, everything else 403. Paths are matched as an exact
-list against the URI as it was sent, not as it might be normalised: what is not written down literally is refused.
+decided here: Fleet on 9092, Control on 9093 for the admin networks and client certificates, everything else 403. Paths
+are matched as an exact list against the URI as it was sent, not as it might be normalised: what is not written down
+literally is refused.
 """
 
 from __future__ import annotations
@@ -54,7 +55,6 @@ FLEET_CALLS = (
     "confirm-message-received",
 )
 _FLEET_URI = rf"^(/v1/fleet/({'|'.join(FLEET_CALLS)})|/health)$"
-_CONTROL_URI = r"^(/v1/control/[a-z0-9-]+|/health)$"
 _CERTIFICATE_TAG = "server"
 
 
@@ -113,17 +113,6 @@ def _server(listen: str, routes: list[Json]) -> Json:
 def _control(context: SuperLinkContext, machine: Machine) -> Json:
     listen = endpoint(machine.address, CONTROL_PORT)
     networks = [str(network) for network in context.admin_networks]
-    if not context.control_ca_pem:
-        return _server(
-            listen,
-            [
-                *([] if not networks else [_when_admin(networks, _open_control_routes(machine))]),
-                _refuse(
-                    "403: your address is outside of the admin networks of this SuperLink. "
-                    "FL_ADMIN_NETWORKS names the networks that may use its Control API.\n"
-                ),
-            ],
-        )
     server = _server(
         listen,
         control_routes(
@@ -150,25 +139,10 @@ def _control(context: SuperLinkContext, machine: Machine) -> Json:
     }
 
 
-def _open_control_routes(machine: Machine) -> list[Json]:
-    return [
-        _when_uri(_CONTROL_URI, [_to_superlink(machine)]),
-        _refuse("403: this port serves the Control API, nothing else.\n"),
-    ]
-
-
 def _when_uri(pattern: str, handlers: list[Json]) -> Json:
     return {
         "match": [{"vars_regexp": {"{http.request.uri}": {"pattern": pattern}}}],
         "handle": handlers,
-        "terminal": True,
-    }
-
-
-def _when_admin(networks: list[str], routes: list[Json]) -> Json:
-    return {
-        "match": [{"remote_ip": {"ranges": networks}}],
-        "handle": [{"handler": "subroute", "routes": routes}],
         "terminal": True,
     }
 

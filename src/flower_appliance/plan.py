@@ -230,7 +230,7 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
     files = (
         *_common_files(context, machine, {"FL_NUM_CLIENTS": str(context.num_clients)} if context.num_clients else {}),
         File(path=m.SERVER_CERT, content=context.server_cert_pem, mode=0o644),
-        *([File(path=m.CONTROL_CA, content=context.control_ca_pem, mode=0o644)] if context.control_ca_pem else []),
+        File(path=m.CONTROL_CA, content=context.control_ca_pem, mode=0o644),
         File(path=m.SERVER_KEY, content=context.server_key_pem, mode=0o600, secret=True),
         File(path=m.GATEWAY_CONFIG, content=gateway_config(context, machine), mode=0o640),
     )
@@ -238,7 +238,7 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
         role="superlink",
         folders=_folders(home, GATEWAY_STATE, m.AUDIT_STATE),
         files=files,
-        units=(superlink, gateway, *([_audit(context, machine)] if context.control_ca_pem else [])),
+        units=(superlink, gateway, _audit(context, machine)),
         checks=(
             # What the SuperExec child dials and how: its own death shows only after seconds.
             HandshakeCheck(host=machine.loopback, port=m.SUPERLINK_PORT, ca=local_ca, subject="the SuperLink"),

@@ -5,52 +5,16 @@ Reading them needs the passphrase of the central stack's state: whoever has it i
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from flower_federation.control_certificate import ControlCertificate
-from flower_federation.environment import Layout, merged
 from flower_federation.errors import InputError
-from flower_federation.operations import choose
-from flower_federation.setup import is_offline, project_folder
-from flower_federation.stacks import Stacks, read_stack_files
 
 CERTIFICATES_OUTPUT = "control_certificates"
 """Secret output of the central stack: name -> `certificate`, `key`, `role`."""
 OPERATOR_OUTPUT = "operator_certificate"
 """Secret output of the central stack: `certificate` and `key` of the stack's own operator."""
-
-
-def central_secrets() -> dict[str, Any]:
-    """Outputs of the centre of this clone, secrets in clear.
-
-    Raises:
-        InputError: it is not up.
-    """
-    layout = Layout(project=project_folder())
-    environment = merged(os.environ, layout, offline=is_offline(layout))
-    stacks = Stacks(layout=layout, environment=environment, say=lambda _: None, clock=time.monotonic)
-    federation, _ = choose(read_stack_files(layout.project), ())
-    outputs = stacks.secret_outputs(federation.central)
-    if not outputs:
-        raise InputError(
-            given=f"stack {federation.central.name}: not up",
-            rule="the federation is up",
-            reason="its centre issues the certificates",
-            remedy="run federation up first",
-        )
-    return outputs
-
-
-def operator_certificate() -> ControlCertificate:
-    """The certificate of the stack itself.
-
-    Raises:
-        InputError: the stack is not up, or issued none.
-    """
-    return from_outputs(central_secrets(), name=None)
 
 
 def from_outputs(outputs: Mapping[str, Any], *, name: str | None) -> ControlCertificate:
@@ -78,3 +42,8 @@ def from_outputs(outputs: Mapping[str, Any], *, name: str | None) -> ControlCert
         ca_certificate=str(outputs["ca_certificate"]),
         endpoint=str(outputs["superlink_control_endpoint"]),
     )
+
+
+def names(outputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """People with a certificate."""
+    return tuple(sorted(outputs.get(CERTIFICATES_OUTPUT) or {}))

@@ -23,6 +23,8 @@ COMMANDS = (
     "flower_federation.preview",
     "flower_federation.operations_image",
     "flower_federation.connect_cli",
+    "flower_federation.certificate_cli",
+    "flower_federation.audit_cli",
 )
 """Modules with subcommands, in the order of the help text."""
 

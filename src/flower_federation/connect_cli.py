@@ -15,15 +15,16 @@ import re
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flower_appliance.roles import CONNECT
-from flower_federation.certificate_source import operator_certificate
 from flower_federation.control_certificate import CertificateFacts, ControlCertificate, check_lifetime, read_folder
 from flower_federation.environment import Layout
 from flower_federation.errors import InputError, ToolError
+from flower_federation.operations_cli import workplace
 from flower_federation.runs_cli import write_flwr_home
 from flower_federation.setup import project_folder
 from flower_federation.tunnel import Opened, Tunnel
@@ -55,18 +56,16 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _connect(arguments: argparse.Namespace) -> int:
-    certificate = operator_certificate() if arguments.certificate is None else read_folder(arguments.certificate)
+    own = arguments.certificate is None
+    certificate = workplace().operator_certificate() if own else read_folder(arguments.certificate)
     if arguments.endpoint:
-        certificate = ControlCertificate(
-            certificate=certificate.certificate,
-            key=certificate.key,
-            ca_certificate=certificate.ca_certificate,
-            endpoint=arguments.endpoint,
-        )
+        certificate = replace(certificate, endpoint=arguments.endpoint)
     facts = certificate.facts
     check_lifetime(facts, now=_now())
     answer = ask_gateway(certificate)
-    home = arguments.home or default_home(Layout(project=project_folder()), facts)
+    layout = Layout(project=project_folder())
+    # An activated clone's FLWR_HOME is the operator's, so that flwr needs nothing else.
+    home = arguments.home or (layout.flwr_home if own else default_home(layout, facts))
     asyncio.run(_stay(certificate, answer, home=home.absolute(), port=arguments.port, as_json=arguments.json))
     return 0
 

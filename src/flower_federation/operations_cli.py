@@ -9,15 +9,19 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from flower_federation.certificate_source import from_outputs
+from flower_federation.control_certificate import ControlCertificate
 from flower_federation.environment import Layout, make_state, merged
 from flower_federation.errors import InputError, ToolError
 from flower_federation.operations import FederationStatus, Operations, choose
@@ -25,8 +29,10 @@ from flower_federation.runs import DEFAULT_TIMEOUT_S, RunRequest, run_app
 from flower_federation.runs_report import Round, RunResult, rounds_table
 from flower_federation.setup import is_offline, project_folder
 from flower_federation.stacks import StackFile, Stacks, read_stack_files
+from flower_federation.tunnel import opened_tunnel
 from pulumi_flower.control import ControlClient, NodeState
 from pulumi_flower.errors import FlowerError
+from pulumi_flower.identity import ClientIdentity
 
 EXAMPLE_APP = Path("examples") / "breast_cancer"
 
@@ -87,7 +93,8 @@ class Workplace:
         make_state(self.layout, randomness=os.urandom(32))
         self.files = read_stack_files(project)
         self.stacks = Stacks(layout=self.layout, environment=self.environment, say=say, clock=time.monotonic)
-        self.operations = Operations(stacks=self.stacks, node_states=ask_node_states, say=say)
+        self.operations = Operations(stacks=self.stacks, node_states=self.node_states, say=say)
+        self._operator: ControlCertificate | None = None
 
     def central_outputs(self) -> dict[str, Any]:
         """Outputs of the centre.
@@ -106,19 +113,55 @@ class Workplace:
             )
         return outputs
 
+    def central_secrets(self) -> dict[str, Any]:
+        """Outputs of the centre, secrets in clear; for one use, then forgotten.
+
+        Raises:
+            InputError: It is not up.
+        """
+        self.central_outputs()
+        federation, _ = choose(self.files, ())
+        return self.stacks.secret_outputs(federation.central) or {}
+
+    def operator_certificate(self) -> ControlCertificate:
+        """The certificate that the central stack itself shows to the Control API.
+
+        Raises:
+            InputError: It is not up, or issued none.
+        """
+        return from_outputs(self.central_secrets(), name=None)
+
+    def node_states(self, *, endpoint: str, ca_certificate: str) -> Mapping[str, str]:
+        """`ask_node_states` with the stack's own certificate.
+
+        Raises:
+            ToolError: The SuperLink does not answer.
+        """
+        if self._operator is None:
+            self._operator = self.operator_certificate()
+        try:
+            return ask_node_states(endpoint=endpoint, ca_certificate=ca_certificate, identity=self._operator.identity)
+        except ToolError:
+            # It may be another one since the last pulumi up.
+            self._operator = None
+            raise
+
     def run(self, app: Path, run_config: Mapping[str, Any], timeout_s: float) -> RunResult:
         """Run an app on the federation and print each round as it ends."""
-        outputs = self.central_outputs()
-        request = RunRequest(
-            app=app,
-            endpoint=str(outputs["superlink_control_endpoint"]),
-            ca_certificate=str(outputs["ca_certificate"]),
-            flwr=self.layout.flower_env / "bin" / "flwr",
-            home=self.layout.flwr_home,
-            run_config=dict(run_config),
-            timeout_s=timeout_s,
-        )
-        return run_app(request, environment=self.environment, on_round=tell_round)
+        with (
+            opened_tunnel(self.operator_certificate(), now=lambda: datetime.now(UTC)) as tunnel,
+            tempfile.TemporaryDirectory(prefix="run-", dir=self.layout.state) as home,
+        ):
+            request = RunRequest(
+                app=app,
+                endpoint=tunnel.endpoint,
+                ca_certificate=tunnel.ca_certificate,
+                flwr=self.layout.flower_env / "bin" / "flwr",
+                home=Path(home),
+                run_config=dict(run_config),
+                timeout_s=timeout_s,
+            )
+            return run_app(request, environment=self.environment, on_round=tell_round)
 
 
 def workplace() -> Workplace:
@@ -134,14 +177,19 @@ def tell_round(ended: Round) -> None:
     )
 
 
-def ask_node_states(*, endpoint: str, ca_certificate: str) -> Mapping[str, str]:
+def ask_node_states(*, endpoint: str, ca_certificate: str, identity: ClientIdentity) -> Mapping[str, str]:
     """State of each node that the SuperLink knows and has not revoked, by name.
+
+    Args:
+        endpoint: `host:port` of the Control API.
+        ca_certificate: PEM of the federation CA.
+        identity: What to show to the gateway.
 
     Raises:
         ToolError: It does not answer.
     """
     try:
-        nodes = ControlClient(endpoint, ca_certificate, timeout_s=5.0).list_nodes()
+        nodes = ControlClient(endpoint, ca_certificate, identity=identity, timeout_s=5.0).list_nodes()
     except FlowerError as error:
         raise ToolError(
             given=f"SuperLink at {endpoint}: {error}",
@@ -164,7 +212,7 @@ def _up(arguments: argparse.Namespace) -> int:
         print(json.dumps({"nodes": list(nodes), "outputs": outputs}, indent=2))
     else:
         print(f"up in {time.monotonic() - started:.0f} s; nodes online: {', '.join(nodes) or 'none'}")
-        print("next: federation run, federation status, flwr ls")
+        print("next: federation run, federation status, federation connect (for flwr)")
     return 0
 
 

@@ -23,6 +23,7 @@ from tests.appliance_support import (
     superlink_values,
     supernode_values,
 )
+from tests.control_support import operator
 from tests.integration.test_appliance_vms import ADMIN, Lab
 from tests.presence_support import Presence
 
@@ -138,4 +139,5 @@ def test_a_ca_takes_over_from_another_while_the_node_is_away_for_less_than_ten_s
 
 
 def control(lab: Lab, *authorities: Authority) -> ControlClient:
-    return ControlClient(f"{lab.address}:9093", "".join(each.pem for each in authorities), timeout_s=5.0)
+    trusted = "".join(each.pem for each in authorities)
+    return ControlClient(f"{lab.address}:9093", trusted, identity=operator(), timeout_s=5.0)

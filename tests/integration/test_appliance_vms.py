@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from flower_appliance.image import process_image
+from pulumi_flower.identity import ClientIdentity
 from tests.appliance_support import (
     FLOWER_BIN,
     REPOSITORY,
@@ -25,13 +26,13 @@ from tests.appliance_support import (
     Vm,
     ask,
     b64,
-    flwr,
     free_network,
     make_authority,
     superlink_values,
     supernode_values,
     wait_until,
 )
+from tests.control_support import flwr, operator
 
 pytestmark = [pytest.mark.flower, pytest.mark.slow]
 
@@ -83,8 +84,16 @@ class Lab:
     def flwr(self, *words: str) -> dict[str, Any]:
         return flwr(self.folder / "home", self.ca, f"{self.address}:9093", *words)
 
-    def ask(self, port: int, path: str, *, method: str = "POST", source: str = "") -> tuple[int, str]:
-        return ask(self.ca, self.address, port, path, method=method, source=source)
+    def ask(
+        self,
+        port: int,
+        path: str,
+        *,
+        method: str = "POST",
+        source: str = "",
+        identity: ClientIdentity | None = None,
+    ) -> tuple[int, str]:
+        return ask(self.ca, self.address, port, path, method=method, source=source, identity=identity)
 
     def logs(self) -> str:
         return "".join(
@@ -145,9 +154,9 @@ def test_an_unsigned_fleet_call_is_refused_by_flower(lab: Lab) -> None:
 
 
 def test_the_control_port_serves_the_admin_networks_only_and_the_control_api_only(lab: Lab) -> None:
-    assert lab.ask(9093, "/v1/control/list-nodes")[0] == 200
-    assert lab.ask(9093, "/v1/runtime/acquire-task")[0] == 403
-    status, text = lab.ask(9093, "/v1/control/list-nodes", source=f"{lab.network}.77")
+    assert lab.ask(9093, "/v1/control/list-nodes", identity=operator())[0] == 200
+    assert lab.ask(9093, "/v1/runtime/acquire-task", identity=operator())[0] == 403
+    status, text = lab.ask(9093, "/v1/control/list-nodes", source=f"{lab.network}.77", identity=operator())
     assert status == 403
     assert "FL_ADMIN_NETWORKS" in text
 
@@ -235,7 +244,7 @@ def test_reading_the_same_context_again_does_nothing_and_another_one_restarts_on
 
 def _control_status(lab: Lab) -> int:
     try:
-        return lab.ask(9093, "/v1/control/list-nodes", source=f"{lab.network}.77")[0]
+        return lab.ask(9093, "/v1/control/list-nodes", source=f"{lab.network}.77", identity=operator())[0]
     except OSError:
         return 0
 

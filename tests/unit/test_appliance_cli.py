@@ -36,6 +36,7 @@ def test_a_dry_run_shows_the_plan_without_secrets_and_writes_nothing(
     assert [unit["name"] for unit in json.loads(shown)["units"]] == [
         "flower-superlink.service",
         "flower-gateway.service",
+        "flower-audit.service",
     ]
     assert "PRIVATE KEY" not in shown
     assert values["FL_SERVER_KEY"] not in shown

@@ -212,7 +212,31 @@ def test_the_fleet_port_lets_nothing_else_through(uri: str) -> None:
 def test_without_admin_networks_the_control_port_refuses_everyone() -> None:
     routes = gateway(superlink(FL_ADMIN_NETWORKS=""))["apps"]["http"]["servers"]["control"]["routes"]
 
-    assert [route["handle"][0]["status_code"] for route in routes] == [403]
+    assert [handler.get("status_code") for handler in routes[-1]["handle"]] == [None, 403]
+    assert {handler["handler"] for route in routes for handler in route["handle"]} == {"log_append", "static_response"}
+
+
+def test_the_control_port_takes_client_certificates_of_the_control_ca_only_and_answers_those_who_show_none() -> None:
+    (policy,) = gateway(superlink())["apps"]["http"]["servers"]["control"]["tls_connection_policies"]
+
+    assert policy["client_authentication"] == {
+        "ca": {"provider": "file", "pem_files": ["/etc/flower/certs/control-ca.crt"]},
+        "mode": "verify_if_given",
+    }
+    (fleet,) = gateway(superlink())["apps"]["http"]["servers"]["fleet"]["tls_connection_policies"]
+    assert "client_authentication" not in fleet
+
+
+def test_the_audit_reads_the_gateways_log_as_the_gateway_writes_it_and_is_no_more_than_the_service_user() -> None:
+    planned = plan(superlink(), OWN)
+    unit = next(each for each in planned.units if each.name == "flower-audit.service")
+    log = gateway(superlink())["logging"]["logs"]["control"]
+
+    assert option(unit.argv, "--gateway-log") == log["writer"]["filename"]
+    assert log["include"] == ["http.log.access.control", "http.stdlib"]
+    assert log["writer"]["roll_gzip"] is False
+    assert (option(unit.argv, "--host"), option(unit.argv, "--port")) == ("127.0.0.1", "9095")
+    assert unit.user == "flower"
 
 
 def test_the_gateway_is_configured_through_its_own_folder_only_and_verifies_the_superlink() -> None:

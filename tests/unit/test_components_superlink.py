@@ -39,6 +39,7 @@ def arguments(**changes: Any) -> FlowerSuperLinkArgs:
             ca_fingerprint=ca.fingerprint,
             server_certificate=ca.pem,
             server_key=ca.key_pem,
+            control_ca=ca.pem,
             admin_networks=(IPv4Network("10.0.0.0/8"), IPv4Network("192.168.7.0/24")),
         ),
         **changes,

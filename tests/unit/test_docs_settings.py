@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from infra import central_settings, cloud_settings, settings, site_settings, zone_settings
+from infra import central_settings, certificate_settings, cloud_settings, settings, site_settings, zone_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NESTED = {
@@ -13,12 +13,15 @@ NESTED = {
     "image": site_settings._IMAGE_KEYS,
     "superlink": central_settings._SUPERLINK_KEYS,
     "zones": central_settings._ZONE_KEYS,
+    "people": people_settings._PERSON_KEYS,
+    "certificates": certificate_settings._LIFETIME_KEYS,
+    "ca": certificate_settings._CA_KEYS,
     "central": zone_settings._CENTRAL_KEYS,
     "supernode": zone_settings._SUPERNODE_KEYS,
     "supernode.gpu": zone_settings._GPU_KEYS,
     "data": zone_settings._DATA_KEYS,
 }
-LISTS = {"zones"}
+LISTS = {"people", "zones"}
 """Keys that are lists of sections: they have a row of their own besides those of their entries."""
 
 

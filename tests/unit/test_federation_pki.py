@@ -115,7 +115,7 @@ def outcome() -> Outcome:
     return declare()
 
 
-def test_it_declares_a_ca_and_two_certificates_with_keys_of_their_own(outcome: Outcome) -> None:
+def test_it_declares_two_cas_and_their_certificates_with_keys_of_their_own(outcome: Outcome) -> None:
     assert outcome.engine.types == {
         "pki": COMPONENT,
         "pki-ca-key": PRIVATE_KEY,
@@ -126,11 +126,16 @@ def test_it_declares_a_ca_and_two_certificates_with_keys_of_their_own(outcome: O
         "pki-bundle-key": PRIVATE_KEY,
         "pki-bundle-request": CERT_REQUEST,
         "pki-bundle": LOCALLY_SIGNED,
+        "pki-control-ca-key": PRIVATE_KEY,
+        "pki-control-ca": SELF_SIGNED,
+        "pki-control-stack-key": PRIVATE_KEY,
+        "pki-control-stack-request": CERT_REQUEST,
+        "pki-control-stack": LOCALLY_SIGNED,
     }
 
 
 def test_every_key_is_on_p384(outcome: Outcome) -> None:
-    for name in ("pki-ca-key", "pki-server-key", "pki-bundle-key"):
+    for name in ("pki-ca-key", "pki-server-key", "pki-bundle-key", "pki-control-ca-key", "pki-control-stack-key"):
         assert outcome.engine.inputs[name] == {"algorithm": "ECDSA", "ecdsaCurve": "P384"}
 
 
@@ -180,6 +185,9 @@ def test_keys_reach_the_resources_as_secrets_only(outcome: Outcome) -> None:
         "pki-server.caPrivateKeyPem",
         "pki-bundle-request.privateKeyPem",
         "pki-bundle.caPrivateKeyPem",
+        "pki-control-ca.privateKeyPem",
+        "pki-control-stack-request.privateKeyPem",
+        "pki-control-stack.caPrivateKeyPem",
     }
 
 
@@ -208,7 +216,7 @@ def test_a_callers_aliases_do_not_reach_the_resources() -> None:
     declare(opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name="older")], transformations=[look]))
     assert seen.pop("pki")[0]
     assert set(seen.values()) == {(None, "FederationPKI")}
-    assert len(seen) == 8
+    assert len(seen) == 13
 
 
 @pytest.mark.parametrize(

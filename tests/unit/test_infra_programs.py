@@ -78,7 +78,7 @@ def test_a_centre_whose_zones_do_not_exist_yet_comes_up_without_nodes(tmp_path: 
     assert cloud.of(REGISTRATION) == []
 
 
-def test_the_key_that_signs_bundles_is_the_only_one_that_a_centre_exports_and_it_is_secret(tmp_path: Path) -> None:
+def test_a_centre_exports_the_keys_of_bundles_and_of_control_clients_only_and_as_secrets(tmp_path: Path) -> None:
     secret: list[bool] = []
 
     def program() -> dict[str, Any]:
@@ -87,14 +87,16 @@ def test_the_key_that_signs_bundles_is_the_only_one_that_a_centre_exports_and_it
         outputs = central.declare(settings, now=NOW)
 
         async def look() -> str:
-            secret.append(await outputs["bundle_signing_key"].is_secret())
+            for name in ("bundle_signing_key", "operator_certificate", "control_certificates"):
+                secret.append(await outputs[name].is_secret())
             return "looked"
 
         return {**outputs, "looked": look()}
 
     outputs = run_and_resolve(RecordingCloud(), program)
-    assert [name for name, value in outputs.items() if "PRIVATE KEY" in str(value)] == ["bundle_signing_key"]
-    assert secret == [True]
+    with_keys = {name for name, value in outputs.items() if "PRIVATE KEY" in str(value)}
+    assert with_keys == {"bundle_signing_key", "operator_certificate"}
+    assert secret == [True, True, True]
 
 
 def test_each_node_of_the_trusted_zones_gets_one_registration_under_its_name(tmp_path: Path) -> None:
