@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from components.authorities import check_fingerprints
 from components.errors import RefusalError
+from components.node_keys import render_epochs
 from components.ports import FLEET_PORT
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -93,6 +94,8 @@ class SuperNodeContext(_CommonContext):
     num_partitions: int
     data_path: str
     """Folder in the guest with the zone's data."""
+    rekeyed: Mapping[str, int] = field(default_factory=dict)
+    """How often each node was told to make a new key, by the end of its name (`supernode-1`)."""
 
     def variables(self) -> dict[str, str]:
         """The CONTEXT variables.
@@ -121,6 +124,7 @@ class SuperNodeContext(_CommonContext):
                 "FL_PARTITION_BASE": str(self.partition_base),
                 "FL_NUM_PARTITIONS": str(self.num_partitions),
                 "FL_DATA_PATH": self.data_path,
+                **({"FL_NODE_KEY_EPOCHS": render_epochs(self.rekeyed)} if self.rekeyed else {}),
             }
         )
 

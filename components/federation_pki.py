@@ -8,12 +8,13 @@ client certificates: it checks them and passes them on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pulumi
 import pulumi_tls as tls
 
+from components.authorities import CaPlan, bundle
 from components.control_certificates import ClientCertificate, ControlCertificates
 from components.join_bundle import SIGNER_NAME
 from components.own_ca import OwnCertificates, check_own_certificates
@@ -52,6 +53,8 @@ class FederationPKIArgs:
     """Lifetime of the server's certificate, at most 90 days."""
     early_renewal: timedelta = DEFAULT_EARLY_RENEWAL
     """How long before its end the next `pulumi up` replaces the server's certificate."""
+    ca: CaPlan = field(default_factory=CaPlan)
+    """Which generation of the CA signs, and which are trusted."""
     own: OwnCertificates | None = None
     """Certificates of the operator's own CA; lifetimes are that CA's then."""
     people: Sequence[Person] = ()
@@ -73,9 +76,9 @@ class FederationPKI(pulumi.ComponentResource):
     """
 
     ca_certificate: pulumi.Output[str]
-    """PEM; public."""
+    """PEM; public. Two certificates while one CA takes over from another."""
     ca_fingerprint: pulumi.Output[str]
-    """sha256 of the CA's DER, lower-case hex; public."""
+    """sha256 of the CA's DER, lower-case hex, or two of them with a space between; public."""
     server_certificate: pulumi.Output[str]
     """PEM, with the certificates that lead to an own CA's root; public."""
     server_key: pulumi.Output[str]
@@ -102,7 +105,7 @@ class FederationPKI(pulumi.ComponentResource):
         client_hours(args.client_validity)
         super().__init__("flower:index:FederationPKI", name, None, opts)
         if args.own is None:
-            self._make(name, organization, spans, identities)
+            self._make(name, organization, spans, identities, args.ca)
         else:
             self._pass_on(args.own)
         control = ControlCertificates(
@@ -129,22 +132,17 @@ class FederationPKI(pulumi.ComponentResource):
         )
 
     def _make(
-        self, name: str, organization: str, spans: Lifetimes, identities: pulumi.Output[ServerIdentities]
+        self,
+        name: str,
+        organization: str,
+        spans: Lifetimes,
+        identities: pulumi.Output[ServerIdentities],
+        plan: CaPlan,
     ) -> None:
-        """A CA of the federation's own, and what it signs."""
+        """A CA of the federation's own, two while one takes over from the other, and what the signing one signs."""
         child = pulumi.ResourceOptions(parent=self)
-        ca_key = tls.PrivateKey(f"{name}-ca-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
-        ca = tls.SelfSignedCert(
-            f"{name}-ca",
-            private_key_pem=ca_key.private_key_pem,
-            subject=tls.SelfSignedCertSubjectArgs(common_name="Flower federation CA", organization=organization),
-            is_ca_certificate=True,
-            set_subject_key_id=True,
-            allowed_uses=["cert_signing", "crl_signing"],
-            validity_period_hours=spans.ca_hours,
-            early_renewal_hours=spans.ca_early_renewal_hours,
-            opts=child,
-        )
+        authorities = {number: self._authority(name, organization, spans, number) for number in plan.trusted}
+        ca_key, ca = authorities[plan.signer]
         server_key = tls.PrivateKey(f"{name}-server-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
         request = tls.CertRequest(
             f"{name}-server-request",
@@ -164,12 +162,37 @@ class FederationPKI(pulumi.ComponentResource):
         )
         signer = self._signed(f"{name}-bundle", bundle_request, ca_key, ca, spans, purpose="code_signing")
 
-        self.ca_certificate = ca.cert_pem
+        self.ca_certificate = pulumi.Output.all(*(each.cert_pem for _, each in authorities.values())).apply(
+            lambda pems: str(pems[0]) if len(pems) == 1 else bundle(pems)
+        )
         self.server_certificate = server.cert_pem
         # Secret by itself, whatever the plugin in use says of its outputs.
         self.server_key = pulumi.Output.secret(server_key.private_key_pem_pkcs8)
         self.bundle_certificate = signer.cert_pem
         self.bundle_key = pulumi.Output.secret(bundle_key.private_key_pem_pkcs8)
+
+    def _authority(
+        self, name: str, organization: str, spans: Lifetimes, number: int
+    ) -> tuple[tls.PrivateKey, tls.SelfSignedCert]:
+        """One generation of the CA. The first has no number in its names, as it had before there was another."""
+        child = pulumi.ResourceOptions(parent=self)
+        prefix, label = (f"{name}-ca", "") if number == 1 else (f"{name}-ca-{number}", f" {number}")
+        key = tls.PrivateKey(f"{prefix}-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
+        certificate = tls.SelfSignedCert(
+            prefix,
+            private_key_pem=key.private_key_pem,
+            # A name of its own: clients choose among the CAs that they trust by the issuer's name first.
+            subject=tls.SelfSignedCertSubjectArgs(
+                common_name=f"Flower federation CA{label}", organization=organization
+            ),
+            is_ca_certificate=True,
+            set_subject_key_id=True,
+            allowed_uses=["cert_signing", "crl_signing"],
+            validity_period_hours=spans.ca_hours,
+            early_renewal_hours=spans.ca_early_renewal_hours,
+            opts=child,
+        )
+        return key, certificate
 
     def _signed(
         self,

@@ -14,6 +14,7 @@ import pulumi
 
 import pulumi_opennebula as opennebula
 from components.contextualization import SuperLinkContext, encode_certificates, encode_private_key, fleet_endpoint
+from components.live_context import live_context, with_revision
 from components.ports import CONTROL_PORT
 from components.service_documents import Role, service_template
 from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory
@@ -85,12 +86,14 @@ class FlowerSuperLink(pulumi.ComponentResource):
     """The VM's address."""
     service: opennebula.Service
     """For resources that live and die with the SuperLink's database."""
+    live: opennebula.ServiceContext
+    """The CONTEXT of the VM that runs; for resources that need certificates and networks to be in effect."""
 
     def __init__(self, name: str, args: FlowerSuperLinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         check_version(args.flower_version, where="flowerVersion")
         check_memory(args.memory_mb, floor_mb=SUPERLINK_MEMORY_FLOOR_MB, where="superlink.memoryMb")
         check_cpu(args.cpu, where="superlink.cpu")
-        context = _context(args)
+        context = with_revision(_context(args))
         super().__init__("flower:index:FlowerSuperLink", name, None, opts)
         # A service that is replaced must have freed the SuperLink's only address before its successor asks for it.
         options = pulumi.ResourceOptions(parent=self, provider=args.provider, delete_before_replace=True)
@@ -137,12 +140,20 @@ class FlowerSuperLink(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create="10m", delete="5m"),
             ),
         )
+        self.live = live_context(
+            f"{name}-live-context",
+            service=self.service,
+            role=ROLE.name,
+            variables=context,
+            most_vms=ROLE.max_vms,
+            opts=pulumi.ResourceOptions(parent=self, provider=args.provider),
+        )
 
         host = args.endpoint_host or str(args.address)
         self.service_id = self.service.id
-        # Whoever uses an endpoint waits for the service: both are derived from it.
-        self.fleet_endpoint = self.service.id.apply(lambda _: fleet_endpoint(host))
-        self.control_endpoint = self.service.id.apply(lambda _: f"{host}:{CONTROL_PORT}")
+        # Whoever uses an endpoint waits for the service, and for it to work with this CONTEXT.
+        self.fleet_endpoint = self.live.id.apply(lambda _: fleet_endpoint(host))
+        self.control_endpoint = self.live.id.apply(lambda _: f"{host}:{CONTROL_PORT}")
         self.address = self.service.id.apply(lambda _: str(args.address))
         self.register_outputs(
             {

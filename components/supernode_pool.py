@@ -6,8 +6,8 @@ It enrols nobody: the centre does, if it trusts the zone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -15,6 +15,7 @@ import pulumi
 import pulumi_opennebula as opennebula
 from components.contextualization import SuperNodeContext, encode_certificates
 from components.gpu import TemplateSection
+from components.live_context import live_context, with_revision
 from components.node_names import check_partition_base, check_zone_name, service_vms_pattern
 from components.published_keys import PublishedVm, read_nodes
 from components.roster import Node
@@ -54,6 +55,8 @@ class FlowerSupernodePoolArgs:
     """Into how many shards the zone's data divides; constant while the pool scales."""
     data_path: str
     """Folder of the guest where the zone mounts its data."""
+    rekeyed: Mapping[str, int] = field(default_factory=dict)
+    """How often each node was told to make a new key, by the end of its name (`supernode-1`); none: never."""
     memory_mb: int = 1024
     cpu: float = 1.0
     """Share of a physical CPU."""
@@ -92,7 +95,7 @@ class FlowerSupernodePool(pulumi.ComponentResource):
         check_partition_base(args.partition_base, where="partitionBase")
         check_memory(args.memory_mb, floor_mb=SUPERNODE_MEMORY_FLOOR_MB, where="supernode.memoryMb")
         check_cpu(args.cpu, where="supernode.cpu")
-        context = _context(args)
+        context = with_revision(_context(args))
         role = Role(name=ROLE_NAME, max_vms=args.addresses.size)
         super().__init__("flower:index:FlowerSupernodePool", name, None, opts)
         options = pulumi.ResourceOptions(parent=self, provider=args.provider, delete_before_replace=True)
@@ -144,9 +147,18 @@ class FlowerSupernodePool(pulumi.ComponentResource):
             ),
         )
 
+        live = live_context(
+            f"{name}-live-context",
+            service=service,
+            role=ROLE_NAME,
+            variables=context,
+            most_vms=role.max_vms,
+            opts=pulumi.ResourceOptions(parent=self, provider=args.provider),
+        )
+
         self.service_id = service.id
         self.pool_size = pulumi.Output.from_input(args.supernodes)
-        self.nodes = _published(args, service).apply(lambda nodes: [node.exported() for node in nodes])
+        self.nodes = _published(args, service, live).apply(lambda nodes: [node.exported() for node in nodes])
         self.register_outputs({"nodes": self.nodes, "serviceId": self.service_id, "poolSize": self.pool_size})
 
 
@@ -162,6 +174,7 @@ def _context(args: FlowerSupernodePoolArgs) -> dict[str, pulumi.Input[str]]:
         partition_base=args.partition_base,
         num_partitions=args.num_partitions,
         data_path=args.data_path,
+        rekeyed=args.rekeyed,
     ).variables()
     onegate = {} if args.onegate_ca is None else {"FL_ONEGATE_CA": encode_certificates(args.onegate_ca)}
     return {
@@ -172,12 +185,14 @@ def _context(args: FlowerSupernodePoolArgs) -> dict[str, pulumi.Input[str]]:
     }
 
 
-def _published(args: FlowerSupernodePoolArgs, service: opennebula.Service) -> pulumi.Output[tuple[Node, ...]]:
-    """The keys that the service's VMs have published, read when the service is running at its new size."""
+def _published(
+    args: FlowerSupernodePoolArgs, service: opennebula.Service, live: opennebula.ServiceContext
+) -> pulumi.Output[tuple[Node, ...]]:
+    """The keys that the service's VMs have published, read when it runs at its new size with its new CONTEXT."""
     found = opennebula.get_virtual_machines_output(
         name_regex=service.id.apply(service_vms_pattern),
         sort_on="name",
-        opts=pulumi.InvokeOutputOptions(provider=args.provider, depends_on=[service]),
+        opts=pulumi.InvokeOutputOptions(provider=args.provider, depends_on=[service, live]),
     )
     return found.apply(
         lambda result: read_nodes(

@@ -14,10 +14,12 @@ import pulumi
 
 import pulumi_flower
 from components import zone_answer
+from components.egress import superlink_rules
 from components.federation_pki import FederationPKI, FederationPKIArgs
 from components.own_ca import OwnCertificates
 from components.pki_rules import expiry_warning
-from components.ports import superlink_rules
+from components.ports import Rule
+from components.revocation import without_revoked
 from components.roster import Node, ZoneRoll, enrol, read_roll
 from components.stack_facts import read_outputs
 from components.superlink import FlowerSuperLink, FlowerSuperLinkArgs
@@ -39,7 +41,7 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
     Raises:
         ComponentError: A zone's nodes, or a setting, are refused; nothing has been declared then.
     """
-    nodes = enrol([_roll(zone, settings) for zone in settings.zones])
+    nodes = enrol([_let_in(zone, settings) for zone in settings.zones])
     common, superlink_settings = settings.common, settings.superlink
     host = superlink_settings.host
     provider = zone_provider(common.zone, settings.cloud)
@@ -52,6 +54,7 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             ca_validity=settings.certificates.ca_validity,
             leaf_validity=settings.certificates.server_validity,
             early_renewal=settings.certificates.renew_before,
+            ca=settings.ca,
             own=_own_certificates(settings, now),
             people=settings.control.people,
             client_validity=settings.control.validity,
@@ -60,7 +63,7 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
     if settings.certificates.own is None:
         pki.ca_certificate.apply(_tell_expiry(f"CA certificate of the federation {common.federation}", now))
         pki.server_certificate.apply(_tell_expiry("server certificate of the SuperLink", now))
-    network = zone_network(common, settings.site.network, superlink_rules(settings.admin_networks), provider=provider)
+    network = zone_network(common, settings.site.network, _rules(settings), provider=provider)
     superlink = FlowerSuperLink(
         common.zone,
         FlowerSuperLinkArgs(
@@ -107,6 +110,20 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
     }
 
 
+def _rules(settings: CentralSettings) -> tuple[Rule, ...]:
+    unknown = [zone.name for zone in settings.zones if not zone.networks]
+    if unknown:
+        pulumi.log.info(
+            f"port 9092 is open to every address: {', '.join(unknown)} without `networks` under zones in the stack file"
+        )
+    return superlink_rules(
+        zone_networks=settings.fleet_networks,
+        admin_networks=settings.admin_networks,
+        services=settings.egress.services,
+        hosts=settings.egress.hosts,
+    )
+
+
 def _tell_expiry(what: str, now: datetime) -> Callable[[str], None]:
     def tell(pem: str) -> None:
         warning = expiry_warning(pem, what=what, now=now)
@@ -126,6 +143,15 @@ def _bundle_signer(pki: FederationPKI) -> dict[str, pulumi.Input[Any]]:
     if pki.bundle_certificate is None or pki.bundle_key is None:
         return {}
     return {"bundle_certificate": pki.bundle_certificate, "bundle_signing_key": pki.bundle_key}
+
+
+def _let_in(zone: TrustedZone, settings: CentralSettings) -> ZoneRoll:
+    brought = _roll(zone, settings)
+    let_in = without_revoked(brought, zone.revoked)
+    for node in brought.nodes:
+        if node not in let_in.nodes:
+            pulumi.log.info(f"{node.name}: revoked in the centre's file, key {node.fingerprint}")
+    return let_in
 
 
 def _roll(zone: TrustedZone, settings: CentralSettings) -> ZoneRoll:

@@ -6,20 +6,32 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
+from components.authorities import CaPlan
 from components.node_names import check_zone_name
+from components.revocation import check_revoked
 from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory, check_superlink_address
 from components.stack_facts import qualified
+from components.zone_answer import ANSWERS_FOLDER
 from infra.certificate_settings import CERTIFICATE_KEYS, CertificateSettings
 from infra.cloud_settings import CloudSettings, Surroundings
 from infra.config_reader import UNKNOWN, Problems, Section
+from infra.egress_settings import EGRESS_KEYS, EgressSettings, read_egress
 from infra.people_settings import PEOPLE_KEYS, PeopleSettings, read_people
+from infra.rollover_settings import ROLLOVER_KEYS, read_rollover
 from infra.site_settings import Common, Site
 
-CENTRAL_KEYS = ("superlink", "adminNetworks", "numClients", "zones", *CERTIFICATE_KEYS, *PEOPLE_KEYS)
+CENTRAL_KEYS = (
+    "superlink",
+    "adminNetworks",
+    "numClients",
+    "zones",
+    *CERTIFICATE_KEYS,
+    *PEOPLE_KEYS,
+    *EGRESS_KEYS,
+    *ROLLOVER_KEYS,
+)
 _SUPERLINK_KEYS = ("address", "host", "names", "memoryMb", "cpu", "vcpu")
-_ZONE_KEYS = ("name", "stack", "answer", "maxNodes")
-ANSWERS_FOLDER = "answers"
-"""Where `federation accept` keeps zones' answers, in the project's folder: `<zone>.json`."""
+_ZONE_KEYS = ("name", "stack", "answer", "maxNodes", "networks", "revoked")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +58,10 @@ class TrustedZone:
     answer: Path | None
     """The answer that was accepted; None for a zone with a stack, or one that has not answered yet."""
     max_nodes: int
+    networks: tuple[IPv4Network, ...]
+    """Where its nodes dial from; none: the centre does not know."""
+    revoked: tuple[str, ...]
+    """Names and key fingerprints of its nodes that are no longer let in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +77,15 @@ class CentralSettings:
     zones: tuple[TrustedZone, ...]
     certificates: CertificateSettings
     control: PeopleSettings
+    ca: CaPlan
+    egress: EgressSettings
+
+    @property
+    def fleet_networks(self) -> tuple[IPv4Network, ...]:
+        """Networks that may reach the Fleet port; none where one zone's are not known, so that it stays open."""
+        if not all(zone.networks for zone in self.zones):
+            return ()
+        return tuple(network for zone in self.zones for network in zone.networks)
 
 
 def read_central(
@@ -89,6 +114,8 @@ def read_central(
     )
     problems.attempt(lambda: _refuse_twice(section, zones))
     control = read_people(section, problems)
+    plan = problems.attempt(lambda: read_rollover(section))
+    egress = read_egress(section, problems)
     problems.finish()
     return CentralSettings(
         common=common,
@@ -100,6 +127,8 @@ def read_central(
         zones=zones,
         certificates=certificates,
         control=control,
+        ca=plan,
+        egress=egress,
     )
 
 
@@ -131,7 +160,14 @@ def _read_zone(section: Section, problems: Problems, machine: Surroundings) -> T
         ),
         answer=problems.attempt(lambda: _find_answer(section, machine, name), given=(name,)),
         max_nodes=problems.attempt(lambda: _read_max_nodes(section)),
+        networks=problems.attempt(lambda: section.networks("networks") if section.has("networks") else ()),
+        revoked=problems.attempt(lambda: _read_revoked(section, name), given=(name,)),
     )
+
+
+def _read_revoked(section: Section, zone: str) -> tuple[str, ...]:
+    where = section.name("revoked")
+    return tuple(check_revoked(entry, zone=zone, where=where) for entry in section.texts("revoked"))
 
 
 def _refuse_both(section: Section) -> None:

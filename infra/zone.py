@@ -8,8 +8,8 @@ from typing import Any
 import pulumi
 
 from components.bundle_facts import BundleFacts
+from components.egress import supernode_rules
 from components.pki_rules import expiry_warning
-from components.ports import supernode_rules
 from components.stack_facts import qualified, read_outputs
 from components.supernode_pool import FlowerSupernodePool, FlowerSupernodePoolArgs
 from components.zone_link import FactsSource, StackFacts, ZoneLink, ZoneLinkArgs
@@ -46,7 +46,12 @@ def declare(settings: ZoneSettings, *, now: datetime) -> dict[str, pulumi.Input[
     if warning is not None:
         pulumi.log.warn(warning)
     provider = zone_provider(common.zone, settings.cloud)
-    network = zone_network(common, settings.site.network, supernode_rules(), provider=provider)
+    rules = supernode_rules(
+        link.superlink_fleet_endpoint.rpartition(":")[0],
+        services=settings.egress.services,
+        hosts=settings.egress.hosts,
+    )
+    network = zone_network(common, settings.site.network, rules, provider=provider)
     pool = FlowerSupernodePool(
         common.zone,
         FlowerSupernodePoolArgs(
@@ -65,6 +70,7 @@ def declare(settings: ZoneSettings, *, now: datetime) -> dict[str, pulumi.Input[
             partition_base=settings.partition_base,
             num_partitions=settings.partitions,
             data_path=settings.data_path,
+            rekeyed=settings.rekeyed,
             memory_mb=settings.supernode.memory_mb,
             cpu=settings.supernode.cpu,
             vcpu=settings.supernode.vcpu,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.contextualization import check_fingerprint
 from components.gpu import TemplateSection, passthrough
+from components.node_keys import parse_epochs
 from components.node_names import PARTITIONS_PER_ZONE, check_partition_base
 from components.sizing import SUPERNODE_MEMORY_FLOOR_MB, check_cpu, check_memory, check_pool_size
 from components.stack_facts import qualified
 from infra.cloud_settings import CloudSettings, Surroundings
 from infra.config_reader import UNKNOWN, Problems, Section
+from infra.egress_settings import EGRESS_KEYS, EgressSettings, read_egress
 from infra.site_settings import Common, Site
 
-ZONE_KEYS = ("central", "supernodes", "supernode", "partitionBase", "partitions", "data")
+ZONE_KEYS = ("central", "supernodes", "supernode", "partitionBase", "partitions", "data", "nodeKeyEpochs", *EGRESS_KEYS)
 _CENTRAL_KEYS = ("stack", "bundle", "caFingerprint")
 _SUPERNODE_KEYS = ("memoryMb", "cpu", "vcpu", "gpu")
 _GPU_KEYS = ("profile", "cards")
@@ -56,6 +59,9 @@ class ZoneSettings:
     partition_base: int
     partitions: int
     data_path: str
+    rekeyed: Mapping[str, int]
+    """How often each node was told to make a new key, by the end of its name."""
+    egress: EgressSettings
 
 
 def read_zone(
@@ -83,6 +89,8 @@ def read_zone(
     partitions = problems.attempt(lambda: _read_partitions(section))
     data = problems.attempt(lambda: section.section("data", known=_DATA_KEYS))
     data_path = problems.attempt(lambda: _read_data_path(data), given=(data,))
+    rekeyed = problems.attempt(lambda: parse_epochs(section.texts("nodeKeyEpochs"), where="nodeKeyEpochs"))
+    egress = read_egress(section, problems)
     problems.finish()
     return ZoneSettings(
         common=common,
@@ -94,6 +102,8 @@ def read_zone(
         partition_base=base,
         partitions=partitions,
         data_path=data_path,
+        rekeyed=rekeyed,
+        egress=egress,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ T = TypeVar("T")
 
 TEMPLATE = "opennebula:index/template:Template"
 SERVICE = "opennebula:index/service:Service"
+LIVE = "opennebula:index/serviceContext:ServiceContext"
 SERVICE_TEMPLATE = "opennebula:index/serviceTemplate:ServiceTemplate"
 SECURITY_GROUP = "opennebula:index/securityGroup:SecurityGroup"
 NETWORK = "opennebula:index/virtualNetwork:VirtualNetwork"
@@ -226,7 +228,8 @@ def published_vm(number: int, *, key: int | None = None, service: int = 15) -> d
 
 
 def _tls_outputs(type_: str, name: str) -> dict[str, Any]:
-    made = authority(99 if "server" in name else 98)
+    generation = re.search(r"-ca-(\d+)", name)
+    made = authority(99 if "server" in name else 98 if generation is None else 100 + int(generation[1]))
     if type_.endswith("PrivateKey"):
         return {"privateKeyPem": made.key_pem, "privateKeyPemPkcs8": made.key_pem}
     if type_.endswith("CertRequest"):

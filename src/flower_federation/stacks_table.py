@@ -30,9 +30,13 @@ def flatten(value: Any, prefix: str = "") -> dict[str, str]:
     if isinstance(value, Mapping):
         return {name: text for key in value for name, text in flatten(value[key], f"{prefix}{key}.").items()}
     if isinstance(value, list):
-        entries = [" ".join(str(part) for part in e.values()) if isinstance(e, Mapping) else str(e) for e in value]
+        entries = [" ".join(_words(part) for part in e.values()) if isinstance(e, Mapping) else str(e) for e in value]
         return {prefix.rstrip("."): ", ".join(entries)}
     return {prefix.rstrip("."): str(value)}
+
+
+def _words(part: Any) -> str:
+    return " ".join(str(item) for item in part) if isinstance(part, list) else str(part)
 
 
 def table(stacks: Sequence[tuple[str, Mapping[str, str]]]) -> str:

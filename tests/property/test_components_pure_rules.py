@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from components.contextualization import SuperLinkContext, SuperNodeContext, check_fleet_endpoint, fleet_endpoint
+from components.egress import superlink_rules, supernode_rules
 from components.errors import RefusalError
 from components.gpu import PROFILES, passthrough
 from components.node_names import (
@@ -21,7 +22,7 @@ from components.node_names import (
     partition_id,
     service_vms_pattern,
 )
-from components.ports import CONTROL_PORT, FLEET_PORT, superlink_rules, supernode_rules
+from components.ports import CONTROL_PORT, FLEET_PORT
 from components.service_documents import Role, scaled, service_template
 from components.sizing import check_pool_size, check_superlink_address, plan_addresses
 
@@ -168,11 +169,13 @@ def test_every_supernode_variable_is_text(partitions: int, base: int) -> None:
 def test_control_is_open_to_the_admin_networks_only_and_supernodes_have_no_inbound_port(
     allowed: list[IPv4Network],
 ) -> None:
-    inbound = [rule for rule in superlink_rules(allowed) if rule.direction == "INBOUND"]
+    inbound = [
+        rule for rule in superlink_rules(zone_networks=(), admin_networks=allowed) if rule.direction == "INBOUND"
+    ]
 
-    assert [rule.network for rule in inbound if rule.port == CONTROL_PORT] == allowed
+    assert [rule.network for rule in inbound if rule.port == CONTROL_PORT] == list(dict.fromkeys(allowed))
     assert {rule.port for rule in inbound} <= {FLEET_PORT, CONTROL_PORT}
-    assert all(rule.direction == "OUTBOUND" for rule in supernode_rules())
+    assert all(rule.direction == "OUTBOUND" for rule in supernode_rules("10.0.0.5"))
 
 
 @given(cards=st.integers(-2, 12), profile=st.sampled_from(sorted(PROFILES)))

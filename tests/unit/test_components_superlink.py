@@ -14,6 +14,7 @@ import pulumi_opennebula as opennebula
 from components.errors import RefusalError
 from components.superlink import FlowerSuperLink, FlowerSuperLinkArgs
 from tests.components_support import (
+    LIVE,
     SERVICE,
     SERVICE_TEMPLATE,
     TEMPLATE,
@@ -80,20 +81,50 @@ def test_the_context_carries_what_the_appliance_needs() -> None:
     assert base64.b64decode(context["FL_CA_CERT"]).decode() == ca.pem
 
 
-def test_the_server_key_makes_the_context_secret_and_nothing_else_of_the_stack() -> None:
+def test_the_server_key_makes_both_contexts_secret_and_nothing_else_of_the_stack() -> None:
     # Pulumi's mocks lift a secret to the property that holds it; the engine keeps it at the key (integration tests).
-    assert [(resource.type, resource.secrets) for resource in declare().declared if resource.secrets] == [
+    assert {(resource.type, resource.secrets) for resource in declare().declared if resource.secrets} == {
         ("pulumi:providers:opennebula", ("password",)),
         (TEMPLATE, ("context",)),
-    ]
+        (LIVE, ("variables",)),
+    }
 
 
-def test_the_private_key_is_in_no_other_resource_than_the_vm_template() -> None:
+def test_the_private_key_is_in_the_vm_template_and_the_running_vms_context_and_nowhere_else() -> None:
     cloud = declare()
 
     encoded = base64.b64encode(authority().key_pem.encode()).decode()
-    holders = [resource.type for resource in cloud.declared if encoded in json.dumps(resource.inputs)]
-    assert holders == [TEMPLATE]
+    holders = {resource.type for resource in cloud.declared if encoded in json.dumps(resource.inputs)}
+    assert holders == {TEMPLATE, LIVE}
+
+
+def test_a_renewed_certificate_changes_the_template_and_the_running_vm_and_nothing_else() -> None:
+    before, after = declare(), declare(server_certificate=authority(1).pem)
+
+    changed = {
+        old.type
+        for old in before.declared
+        for new in after.declared
+        if (old.type, old.name) == (new.type, new.name) and old.inputs != new.inputs
+    }
+    assert changed == {TEMPLATE, LIVE}
+
+
+def test_the_running_vm_is_told_what_the_template_says_and_acknowledges_its_revision() -> None:
+    cloud = declare()
+    template, live = cloud.one(TEMPLATE).inputs["context"], cloud.one(LIVE).inputs
+
+    assert {**live["variables"], "NETWORK": "YES", "TOKEN": "YES"} == template
+    assert (live["role"], live["acknowledgement"]) == ("superlink", "FL_CONTEXT_REVISION")
+
+
+def test_the_revision_follows_the_certificate_and_does_not_depend_on_the_key() -> None:
+    def revision(**changes: Any) -> str:
+        found: str = declare(**changes).one(TEMPLATE).inputs["context"]["FL_CONTEXT_REVISION"]
+        return found
+
+    assert revision() != revision(server_certificate=authority(1).pem)
+    assert revision() == revision(server_key=authority(1).key_pem)
 
 
 def test_the_service_waits_for_readiness_and_has_exactly_one_vm() -> None:

@@ -15,6 +15,7 @@ from infra.zone_settings import ZoneSettings
 from tests.components_support import (
     GET_VMS,
     IMAGE,
+    LIVE,
     NETWORK,
     RANGE,
     READ_OUTPUTS,
@@ -145,15 +146,91 @@ def test_a_backend_that_fails_revokes_nobody(tmp_path: Path) -> None:
     assert cloud.declared == []
 
 
-def test_the_superlinks_network_opens_fleet_for_all_and_control_for_the_admins(tmp_path: Path) -> None:
+def rules(cloud: RecordingCloud, direction: str) -> list[dict[str, Any]]:
+    return [rule for rule in cloud.one(SECURITY_GROUP).inputs["rules"] if rule["ruleType"] == direction]
+
+
+def test_the_superlinks_network_opens_fleet_for_the_zones_and_control_for_the_admins(tmp_path: Path) -> None:
     cloud = RecordingCloud()
     run_central(cloud, tmp_path)
 
-    inbound = [rule for rule in cloud.one(SECURITY_GROUP).inputs["rules"] if rule["ruleType"] == "INBOUND"]
-    assert inbound == [
-        {"protocol": "TCP", "ruleType": "INBOUND", "range": "9092"},
+    assert rules(cloud, "INBOUND") == [
+        {"protocol": "TCP", "ruleType": "INBOUND", "range": "9092", "ip": "127.20.1.0", "size": "256"},
+        {"protocol": "TCP", "ruleType": "INBOUND", "range": "9092", "ip": "127.30.1.0", "size": "256"},
         {"protocol": "TCP", "ruleType": "INBOUND", "range": "9093", "ip": "127.0.0.0", "size": "16777216"},
     ]
+
+
+def test_fleet_is_open_to_all_while_one_zones_networks_are_not_known(tmp_path: Path) -> None:
+    cloud = RecordingCloud()
+    zones = [{"name": "berlin", "stack": "berlin-hospital", "maxNodes": 5, "networks": ["127.20.1.0/24"]}]
+    run_central(cloud, tmp_path, zones=[*zones, {"name": "paris", "stack": "paris-lab", "maxNodes": 5}])
+
+    fleet = [rule for rule in rules(cloud, "INBOUND") if rule["range"] == "9092"]
+    assert fleet == [{"protocol": "TCP", "ruleType": "INBOUND", "range": "9092"}]
+
+
+def test_a_zone_lets_its_nodes_out_to_the_superlink_its_own_services_and_named_hosts_only(tmp_path: Path) -> None:
+    cloud = RecordingCloud(stacks={MADRID: centre()})
+    mirror = {"name": "mirror", "address": "10.1.2.3", "port": 443}
+    run_zone(cloud, tmp_path, egress={"onegate": "127.20.0.1", "dns": "10.1.0.53", "hosts": [mirror]})
+
+    out = [(rule["protocol"], rule["range"], rule.get("ip"), rule.get("size")) for rule in rules(cloud, "OUTBOUND")]
+    assert out == [
+        ("TCP", "9092", "127.10.1.10", "1"),
+        ("TCP", "5030", "127.20.0.1", "1"),
+        ("UDP", "53", "10.1.0.53", "1"),
+        ("TCP", "53", "10.1.0.53", "1"),
+        ("UDP", "123", None, None),
+        ("TCP", "443", "10.1.2.3", "1"),
+    ]
+
+
+def test_a_revoked_node_is_registered_no_longer_and_the_others_are(tmp_path: Path) -> None:
+    nodes = [node("berlin/supernode-0", 0, 0), node("berlin/supernode-1", 1, 1)]
+    cloud = RecordingCloud(stacks={BERLIN: {"zone": "berlin", "nodes": nodes}})
+    berlin = {"name": "berlin", "stack": "berlin-hospital", "maxNodes": 5, "revoked": ["berlin/supernode-1"]}
+    outputs = run_central(cloud, tmp_path, zones=[berlin])
+
+    assert [declared.name for declared in cloud.of(REGISTRATION)] == ["berlin/supernode-0"]
+    assert [entry["name"] for entry in outputs["registered_nodes"]] == ["berlin/supernode-0"]
+
+
+def test_a_node_that_is_told_to_make_a_new_key_is_told_in_every_vms_context(tmp_path: Path) -> None:
+    cloud = RecordingCloud(stacks={MADRID: centre()})
+    run_zone(cloud, tmp_path, nodeKeyEpochs=["supernode-1:2"])
+
+    assert cloud.one(TEMPLATE).inputs["context"]["FL_NODE_KEY_EPOCHS"] == "supernode-1:2"
+    assert cloud.one(LIVE).inputs["variables"]["FL_NODE_KEY_EPOCHS"] == "supernode-1:2"
+
+
+@pytest.mark.parametrize(
+    ("rollover", "authorities", "signer"),
+    [
+        (None, ["demo-ca"], "demo-ca"),
+        ({"generation": 1, "stage": "trust-both"}, ["demo-ca", "demo-ca-2"], "demo-ca"),
+        ({"generation": 1, "stage": "switch"}, ["demo-ca", "demo-ca-2"], "demo-ca-2"),
+        ({"generation": 2}, ["demo-ca-2"], "demo-ca-2"),
+        ({"generation": 2, "stage": "trust-both"}, ["demo-ca-2", "demo-ca-3"], "demo-ca-2"),
+    ],
+)
+def test_each_stage_of_a_rollover_has_its_cas_and_its_signer(
+    tmp_path: Path, rollover: dict[str, Any] | None, authorities: list[str], signer: str
+) -> None:
+    cloud = RecordingCloud()
+    outputs = run_central(cloud, tmp_path, caRollover=rollover)
+
+    made = [declared.name for declared in cloud.of("tls:index/selfSignedCert:SelfSignedCert")]
+    assert sorted(name for name in made if "control" not in name) == authorities
+    assert outputs["ca_certificate"].count("BEGIN CERTIFICATE") == len(authorities)
+    assert len(outputs["ca_fingerprint"].split()) == len(authorities)
+    (server,) = [
+        each for each in cloud.of("tls:index/locallySignedCert:LocallySignedCert") if each.name == "demo-server"
+    ]
+    presented = outputs["ca_certificate"].split("-----BEGIN CERTIFICATE-----")[1:]
+    assert server.inputs["caCertPem"].split("-----BEGIN CERTIFICATE-----")[1].strip() == (
+        presented[authorities.index(signer)].strip()
+    )
 
 
 def test_a_zone_makes_group_network_range_image_and_pool_and_exports_its_nodes(tmp_path: Path) -> None:
