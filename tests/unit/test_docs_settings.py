@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from infra import central_settings, certificate_settings, cloud_settings, settings, site_settings, zone_settings
+from infra import (
+    central_settings,
+    certificate_settings,
+    cloud_settings,
+    people_settings,
+    settings,
+    site_settings,
+    zone_settings,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 NESTED = {
