@@ -151,6 +151,12 @@ def test_two_processes_do_not_share_a_state_folder(tmp_path: Path) -> None:
         assert "one zone process may use a state folder at a time" in done.stderr
 
 
+def test_commands_other_than_serve_load_no_zone() -> None:
+    code = "import sys, zonebox.cli; print(*(name for name in ('aiohttp', 'asyncio', 'zonebox.zone') if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == []
+
+
 def test_help_teaches_with_examples() -> None:
     text = _zonebox("--help").stdout
     assert "zonebox up --name madrid" in text
