@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
-from pulumi_flower.control import ControlClient, NodeState
+from pulumi_flower.control import ControlClient, Node, NodeState
 from pulumi_flower.errors import FlowerError
 
 LOOK_PAUSE_S = 0.1
@@ -21,14 +21,22 @@ class Presence:
     Args:
         client: makes a client for each look, so that it always trusts what is right by then.
         names: nodes to look for.
+        key: what a node is looked for by.
 
     Attributes:
         away_s: the longest time that each node was missed, from the last look that saw it to the next.
         seen: states in the order of their changes, by node.
     """
 
-    def __init__(self, client: Callable[[], ControlClient], names: Iterable[str]) -> None:
+    def __init__(
+        self,
+        client: Callable[[], ControlClient],
+        names: Iterable[str],
+        *,
+        key: Callable[[Node], str] = lambda node: str(node.name),
+    ) -> None:
         self._client = client
+        self._key = key
         self.away_s = dict.fromkeys(names, 0.0)
         self.seen: dict[str, list[str]] = {name: [] for name in self.away_s}
         self._last_s: dict[str, float] = {}
@@ -60,7 +68,7 @@ class Presence:
     def _look(self) -> None:
         try:
             states = {
-                str(node.name): node.state
+                self._key(node): node.state
                 for node in self._client().list_nodes()
                 if node.state is not NodeState.UNREGISTERED
             }

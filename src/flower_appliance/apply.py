@@ -61,7 +61,7 @@ def apply(plan: Plan, machine: Machine, *, extra_files: tuple[File, ...] = ()) -
     contents = {file.path: sha256(file.content.encode()).hexdigest() for file in plan.files}
     public_key = ""
     if plan.node_key:
-        public_key = ensure_node_key(machine.path(plan.node_key), owner=owner)
+        public_key = ensure_node_key(machine.path(plan.node_key), epoch=plan.node_key_epoch, owner=owner)
         contents[plan.node_key] = sha256(public_key.encode()).hexdigest()
     if plan.loopback_hosts:
         files = LoopbackFiles(

@@ -71,6 +71,8 @@ class SuperNodeContext(Context):
     num_partitions: int
     data_path: str
     """Absolute path in the guest."""
+    key_epochs: Mapping[str, int]
+    """How often nodes were told to make a new key, by the end of their names (`supernode-1`)."""
 
 
 def read_context(values: Mapping[str, str], *, now: datetime) -> SuperLinkContext | SuperNodeContext:
@@ -233,6 +235,7 @@ def _supernode(fields: Fields, common: _Common) -> SuperNodeContext:
         partition_id=fields.integer("FL_PARTITION_ID", least=0, default=None),
         num_partitions=partitions or 1,
         data_path=fields.guest_path("FL_DATA_PATH", "a node without data has nothing to train on"),
+        key_epochs=fields.counts("FL_NODE_KEY_EPOCHS", "a node that is named makes a new key when its count grows"),
     )
 
 

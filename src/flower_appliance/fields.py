@@ -142,6 +142,22 @@ class Fields:
                 )
         return tuple(found)
 
+    def counts(self, name: str, why: str) -> dict[str, int]:
+        """`NAME:COUNT` pairs separated by spaces."""
+        found: dict[str, int] = {}
+        for word in self.text(name).split():
+            key, _, count = word.partition(":")
+            if not NAME.fullmatch(key) or not re.fullmatch(r"[0-9]{1,9}", count):
+                self.refuse(
+                    name,
+                    f"{word!r} must be a name and a count, such as supernode-1:2",
+                    why,
+                    f"Correct {word!r} in {name} in {CONTEXT_PLACE}",
+                )
+            else:
+                found[key] = int(count)
+        return found
+
     def endpoint(self, name: str, why: str) -> tuple[str, int]:
         """HOST:PORT, host being a DNS name, an IPv4 address or an IPv6 address in brackets."""
         value = self.required(name, why)

@@ -15,19 +15,37 @@ from flower_appliance.errors import NodeKeyError, Problem
 from flower_appliance.files import Owner, write_file
 
 
-def ensure_node_key(path: Path, *, owner: Owner | None = None) -> str:
-    """Generate the key where it is missing; the public key line (OpenSSH, without a comment) in either case.
+def ensure_node_key(path: Path, *, epoch: int = 0, owner: Owner | None = None) -> str:
+    """Generate the key where it is missing, or of an earlier epoch; the public key line (OpenSSH) in either case.
+
+    Args:
+        path: Where the key is; its epoch is kept beside it.
+        epoch: How often the node was told to make a new key. Only when this grows is a key given up that is there.
+        owner: Of the files; None: whoever runs this.
 
     Raises:
-        NodeKeyError: a file is there that is not such a key. It is never overwritten: the key may be enrolled.
+        NodeKeyError: a file is there that is not such a key. It is not overwritten: the key may be enrolled.
     """
-    if not path.exists():
+    if not path.exists() or epoch > _epoch_of(path):
         key = ec.generate_private_key(ec.SECP384R1())
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
         )
         write_file(path, private, mode=0o600, owner=owner)
+        write_file(_epoch_file(path), f"{epoch}\n".encode(), mode=0o600, owner=owner)
     return public_key(path)
+
+
+def _epoch_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.epoch")
+
+
+def _epoch_of(path: Path) -> int:
+    """Epoch of the key that is there; a key without one was made before anybody counted."""
+    try:
+        return int(_epoch_file(path).read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def public_key(path: Path) -> str:

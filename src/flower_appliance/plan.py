@@ -113,6 +113,8 @@ class Plan:
     units: tuple[Unit, ...]
     node_key: str = ""
     """Guest path of a key that is generated where it is missing; empty: this role has none."""
+    node_key_epoch: int = 0
+    """How often this node was told to make a new key."""
     loopback_hosts: tuple[str, ...] = ()
     """What a certificate for this machine's own programs must cover; empty: this role has none."""
     checks: tuple[Check, ...]
@@ -315,6 +317,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
         files=_common_files(context, machine, {}),
         units=(supernode,),
         node_key=m.NODE_KEY,
+        node_key_epoch=context.key_epochs.get(identity.name.rpartition("/")[2], 0),
         checks=(
             KeyCheck(path=key),
             DataCheck(path=data, user=machine.service_user),

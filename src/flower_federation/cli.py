@@ -19,6 +19,8 @@ from pulumi_flower.errors import FlowerError
 
 COMMANDS = (
     "flower_federation.operations_cli",
+    "flower_federation.rotation_cli",
+    "flower_federation.join_cli",
     "flower_federation.demo",
     "flower_federation.preview",
     "flower_federation.operations_image",

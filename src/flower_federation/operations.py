@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from flower_federation.errors import InputError, ToolError
 from flower_federation.stacks import Changes, StackFile
+from flower_federation.trusted import answered_fingerprints
 
 ONLINE_TIMEOUT_S = 180.0
 """A SuperNode whose key was refused tries again when its service manager restarts it; a killed one's key is free after
@@ -155,8 +156,9 @@ class Operations:
             for zone in federation.zones
             if zone.name in federation.central.trusted
             for entry in (self._stacks.outputs(zone) or {}).get("nodes", ())
+            if not {entry.get("name"), entry["fingerprint"]} & set(federation.central.revoked)
         }
-        return registered != brought
+        return registered != brought | set(answered_fingerprints(federation.central.invited))
 
     def wait_online(self, central: StackFile, *, timeout_s: float = ONLINE_TIMEOUT_S) -> tuple[str, ...]:
         """Wait until each registered node is online.

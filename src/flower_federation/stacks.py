@@ -7,7 +7,7 @@ leaves the working tree as it was. The engine makes a new salt when it next need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from flower_federation.errors import InputError, ToolError
 from flower_federation.operations_engine import InterruptibleCommand
 from flower_federation.operations_locks import remove_stale_locks
 from flower_federation.operations_progress import OperationProgress
+from flower_federation.trusted import TrustedZone, trusted_zones
 
 PROJECT = "flower-federation"
 STACKS_FOLDER = "stacks"
@@ -39,6 +40,10 @@ class StackFile:
     """Of a zone: short name of its centre's stack."""
     trusted: tuple[str, ...] = ()
     """Of a centre: short names of the stacks that it trusts."""
+    invited: tuple[TrustedZone, ...] = ()
+    """Of a centre: zones that it trusts and that answer with a file."""
+    revoked: tuple[str, ...] = ()
+    """Of a centre: names and key fingerprints of nodes that it keeps out."""
     endpoint: str = ""
     """oned's URL; empty where the file leaves it to the environment."""
     data_path: str | None = None
@@ -91,16 +96,19 @@ def _read_stack_file(path: Path) -> StackFile:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         config = {key.removeprefix(f"{PROJECT}:"): value for key, value in document["config"].items()}
         kind = config["kind"]
+        zones = trusted_zones(config, path.parent.parent)
         return StackFile(
             name=name,
             kind=kind,
             zone=str(config.get("zone", name)),
             central=_short((config.get("central") or {}).get("stack")) if kind == "zone" else None,
-            trusted=tuple(_short(entry["stack"]) or "" for entry in config.get("zones") or ()),
+            trusted=tuple(zone.stack for zone in zones if zone.stack is not None),
+            invited=tuple(zone for zone in zones if zone.stack is None),
+            revoked=tuple(str(each) for entry in config.get("zones") or () for each in entry.get("revoked") or ()),
             endpoint=str(config.get("endpoint") or ""),
             data_path=(config.get("data") or {}).get("path"),
         )
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             given=f"{path.name}: {type(error).__name__}: {error}",
             rule=f"a stack file is YAML with config, and in it {PROJECT}:kind",
@@ -162,8 +170,12 @@ class Stacks:
         with self._tidy(stack):
             return {name: output.value for name, output in self._workspace.stack_outputs(stack.name).items()}
 
-    def up(self, stack: StackFile) -> Changes:
+    def up(self, stack: StackFile, *, replace: Sequence[str] = ()) -> Changes:
         """Bring a stack to what the program says; creates it where it does not exist.
+
+        Args:
+            stack: Which.
+            replace: URNs of resources that are made anew whether they changed or not.
 
         Raises:
             ToolError: The engine failed; its messages are in the error.
@@ -174,7 +186,12 @@ class Stacks:
             selected = automation.Stack.create_or_select(stack.name, self._workspace)
             with OperationProgress(stack.name, self._say, self._clock) as progress:
                 try:
-                    result = selected.up(on_event=progress.on_event, show_secrets=False, suppress_outputs=True)
+                    result = selected.up(
+                        on_event=progress.on_event,
+                        show_secrets=False,
+                        suppress_outputs=True,
+                        replace=list(replace) or None,
+                    )
                 except automation.CommandError as error:
                     raise self._failed(stack, "up", progress, error) from error
         self._known[stack.name] = _plain(result.outputs)
@@ -215,6 +232,30 @@ class Stacks:
             self._workspace.remove_stack(stack.name, force=True, preserve_config=True)
         return True
 
+    def config(self, stack: StackFile) -> Mapping[str, Any]:
+        """What the stack's file says, without the project's prefix."""
+        document = yaml.safe_load(self._file(stack).read_text(encoding="utf-8")) or {}
+        return {key.removeprefix(f"{PROJECT}:"): value for key, value in (document.get("config") or {}).items()}
+
+    def set_config(self, stack: StackFile, values: Mapping[str, str]) -> None:
+        """Write settings into the stack's file, comments kept; a salt that the engine adds on the way is left out.
+
+        Args:
+            stack: Which.
+            values: By path, such as `caRollover.stage` or `nodeKeyEpochs[0]`.
+        """
+        path = self._file(stack)
+        before = path.read_text(encoding="utf-8")
+        selected = automation.Stack.select(stack.name, self._workspace)
+        for name, value in values.items():
+            selected.set_config(f"{PROJECT}:{name}", automation.ConfigValue(value=value), path=True)
+        if f"{_SALT}:" not in before:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            path.write_text("".join(line for line in lines if not line.startswith(f"{_SALT}:")), encoding="utf-8")
+
+    def _file(self, stack: StackFile) -> Path:
+        return self._layout.project / STACKS_FOLDER / f"Pulumi.{stack.name}.yaml"
+
     def _free(self, stack: StackFile) -> None:
         if str(self._environment.get("PULUMI_BACKEND_URL", "")).startswith("file://"):
             backend = Path(self._environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
@@ -223,7 +264,7 @@ class Stacks:
 
     @contextmanager
     def _tidy(self, stack: StackFile) -> Iterator[None]:
-        path = self._layout.project / STACKS_FOLDER / f"Pulumi.{stack.name}.yaml"
+        path = self._file(stack)
         before = path.read_text(encoding="utf-8")
         try:
             yield

@@ -115,14 +115,36 @@ def test_a_renewed_server_certificate_is_served_without_a_restart_and_requests_u
     assert node.attributes()["FL_STATE"] == "online"
 
 
+def test_a_revoked_node_comes_back_only_with_a_new_key_and_makes_one_only_when_it_is_told_to(
+    lab: Lab, node: Vm
+) -> None:
+    vm = lab.supernode()
+    first = vm.wait_for(READY="YES", FL_STATE="waiting")["FL_NODE_PUBKEY"]
+    node_id = lab.enrol(vm)
+    vm.wait_for(FL_STATE="online")
+    others = node.pids("flower-supernode")
+
+    assert lab.flwr("supernode", "unregister", node_id)["success"]
+    vm.wait_for(FL_STATE="waiting")
+    assert vm.attributes()["FL_NODE_PUBKEY"] == first, "by itself it keeps the key that nobody lets in"
+
+    values = supernode_values(lab.ca, f"{lab.address}:9092")
+    give(vm, {**values, "FL_NODE_KEY_EPOCHS": "supernode-1:1"}, "told")
+    second = vm.attributes()["FL_NODE_PUBKEY"]
+    assert second != first
+    assert lab.enrol(vm) != node_id
+    vm.wait_for(FL_STATE="online")
+    assert node.pids("flower-supernode") == others
+
+
 def test_a_ca_takes_over_from_another_while_the_node_is_away_for_less_than_ten_seconds(lab: Lab, node: Vm) -> None:
     old, new = lab.ca, make_authority(start=datetime.now(UTC) - timedelta(hours=1))
     processes = pids(lab)
     of_old = {**superlink_values(old, lab.address), "FL_ADMIN_NETWORKS": ADMIN}
     of_new = {**superlink_values(new, lab.address), "FL_ADMIN_NETWORKS": ADMIN}
-    (name,) = [node.name for node in control(lab, old).list_nodes()]
+    node_id = node.attributes()["FL_NODE_ID"]
 
-    with Presence(lambda: control(lab, old, new), [str(name)]) as presence:
+    with Presence(lambda: control(lab, old, new), [node_id], key=lambda each: str(each.node_id)) as presence:
         give(lab.superlink, {**of_old, **trusting(old, new)}, "2")
         give(node, supernode_context(lab, old, new), "2")
         give(lab.superlink, {**of_new, **trusting(old, new)}, "3")
@@ -133,7 +155,7 @@ def test_a_ca_takes_over_from_another_while_the_node_is_away_for_less_than_ten_s
     assert served(lab, new)
     with pytest.raises(ssl.SSLCertVerificationError):
         served(lab, old)
-    assert presence.seen[str(name)].count("offline") == 2, "one restart for each change of what the node trusts"
+    assert presence.seen[node_id].count("offline") == 2, "one restart for each change of what the node trusts"
     assert 0 < presence.longest_s < OFFLINE_LIMIT_S
     assert pids(lab) == processes, "neither the SuperLink nor the gateway was restarted"
 

@@ -103,6 +103,37 @@ def test_a_node_key_that_flower_would_refuse_is_reported_and_left_alone(tmp_path
     assert path.read_bytes() == content
 
 
+def test_a_node_makes_a_new_key_only_when_it_is_told_to_and_once_for_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "node.key"
+    first = ensure_node_key(path)
+    assert ensure_node_key(path) == first
+
+    second = ensure_node_key(path, epoch=1)
+    assert second != first
+    assert ensure_node_key(path, epoch=1) == second
+    assert ensure_node_key(path, epoch=0) == second, "a count that is taken back brings back no key"
+    assert ensure_node_key(path, epoch=2) not in (first, second)
+    assert {mode(each) for each in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_new_vm_that_was_told_before_it_was_there_makes_one_key(tmp_path: Path) -> None:
+    first = ensure_node_key(tmp_path / "node.key", epoch=3)
+    assert ensure_node_key(tmp_path / "node.key", epoch=3) == first
+
+
+def test_a_count_for_another_node_changes_nothing_here(tmp_path: Path) -> None:
+    values = supernode_values(CA)
+    before = apply(planned(tmp_path, values), machine(tmp_path))
+    remember(before, machine(tmp_path))
+
+    other = apply(planned(tmp_path, {**values, "FL_NODE_KEY_EPOCHS": "supernode-77:5"}), machine(tmp_path))
+    assert (other.public_key, other.changed_units) == (before.public_key, ())
+
+    own = apply(planned(tmp_path, {**values, "FL_NODE_KEY_EPOCHS": "supernode-0:1"}), machine(tmp_path))
+    assert own.public_key != before.public_key
+    assert own.changed_units == ("flower-supernode.service",)
+
+
 def test_applying_the_same_context_twice_writes_and_restarts_nothing(tmp_path: Path) -> None:
     for values in (superlink_values(CA), supernode_values(CA)):
         root = tmp_path / values["FL_ROLE"]

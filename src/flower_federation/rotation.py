@@ -1,0 +1,306 @@
+"""Renewing what a federation trusts while it works: server certificate, CA, a node's key. In which order, with which
+checks in between, and how long each step took. It talks to stacks and to the SuperLink through narrow interfaces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from components.authorities import CaPlan
+from flower_federation.errors import InputError, ToolError
+from flower_federation.operations import Federation
+from flower_federation.stacks import PROJECT, Changes, StackFile
+
+HANDSHAKE_TIMEOUT_S = 10.0
+STAGES = ("trust-both", "switch", "retire")
+"""What `federation rotate ca` does, one after the other."""
+
+_PKI = "flower:index:FederationPKI"
+_KINDS = {
+    "server": "tls:index/locallySignedCert:LocallySignedCert",
+    "server-key": "tls:index/privateKey:PrivateKey",
+}
+
+
+class RotatingStacks(Protocol):
+    """What this module needs of `stacks.Stacks`."""
+
+    def outputs(self, stack: StackFile) -> dict[str, Any] | None:
+        """Outputs; None where there is no such stack."""
+        ...
+
+    def up(self, stack: StackFile, *, replace: Sequence[str] = ()) -> Changes:
+        """Bring a stack up, making these resources anew whether they changed or not."""
+        ...
+
+    def config(self, stack: StackFile) -> Mapping[str, Any]:
+        """What the stack's file says, without the project's prefix."""
+        ...
+
+    def set_config(self, stack: StackFile, values: Mapping[str, str]) -> None:
+        """Write settings by their paths into the stack's file."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step that was done."""
+
+    what: str
+    seconds: float
+
+
+class Rotation:
+    """Rotates what is asked for, and proves it.
+
+    Args:
+        stacks: For single stacks.
+        wait_online: Waits until every registered node is online, and returns their names.
+        served: Fingerprint of the certificate that a TLS server at `host:port` shows to who trusts a CA (PEM).
+        say: Prints one line of progress.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        stacks: RotatingStacks,
+        wait_online: Callable[[StackFile], tuple[str, ...]],
+        served: Callable[[str, str], str],
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stacks = stacks
+        self._wait_online = wait_online
+        self._served = served
+        self._say = say
+        self._clock = clock
+
+    def server_certificate(self, federation: Federation, *, new_key: bool = False) -> tuple[Step, ...]:
+        """Replace the SuperLink's certificate while it serves; no node and no run notices.
+
+        Args:
+            federation: Whose.
+            new_key: Make a new key for it, too.
+
+        Raises:
+            InputError: The centre is not up, or its certificates come from another CA.
+            ToolError: The engine failed, or the old certificate is served still.
+        """
+        central = federation.central
+        outputs = self._require_own_ca(central)
+        before = self._shown(outputs)
+        names = ("server-key", "server") if new_key else ("server",)
+        urns = [urn(central.name, str(outputs["federation"]), name) for name in names]
+        steps = [self._step("server certificate made, and taken by the gateway", lambda: self._up(central, urns))]
+        outputs = self._require_own_ca(central)
+        after = self._shown(outputs)
+        if after == before or after != fingerprint(str(outputs["server_certificate"])):
+            raise ToolError(
+                given=f"{outputs['superlink_fleet_endpoint']} shows the certificate {after}",
+                rule=f"it shows the new one, {fingerprint(str(outputs['server_certificate']))}",
+                reason="the SuperLink's VM was given it and has acknowledged it",
+                remedy="read /var/log/flower/appliance.log and flower-gateway.log in the SuperLink's VM, then run this "
+                "again",
+            )
+        steps.append(self._online(central))
+        return tuple(steps)
+
+    def ca(self, federation: Federation, stage: str | None = None) -> tuple[Step, ...]:
+        """Let the next CA take over: one stage, or all that are left, each checked before the next begins.
+
+        Raises:
+            InputError: The stage is not the next one, or a zone has to be told by a file in between.
+            ToolError: The engine failed, or a zone does not trust what it should.
+        """
+        self._require_own_ca(federation.central)
+        plan = self.plan(federation.central)
+        left = [step for step in STAGES if STAGES.index(step) >= _done(plan)]
+        if stage is not None and stage != left[0]:
+            raise InputError(
+                given=f"--stage {stage}",
+                rule=f"the next stage is {left[0]}: CA {plan.generation} is at {plan.stage}",
+                reason="a stage that is left out leaves nodes without a CA that they trust",
+                remedy=f"use --stage {left[0]}, or leave --stage out for all that are left",
+            )
+        if stage is None and federation.central.invited:
+            names = ", ".join(zone.name for zone in federation.central.invited)
+            raise InputError(
+                given=f"zones that join by a file: {names}",
+                rule="with such zones a CA is rotated stage by stage",
+                reason="their operators need a new bundle, and a new pin, before the new CA signs",
+                remedy=f"federation rotate ca --stage {left[0]}; then send each zone a new bundle (federation invite) "
+                "and go on when each has run pulumi up with it",
+            )
+        return tuple(step for each in ([stage] if stage else left) for step in self._stage(federation, each))
+
+    def rekey(self, federation: Federation, node: str) -> tuple[Step, ...]:
+        """Let one node make a new key, and enrol it.
+
+        Args:
+            federation: Whose.
+            node: Its name, such as berlin/supernode-1.
+
+        Raises:
+            InputError: There is no such node in a zone of this backend, or the centre keeps it out by name.
+        """
+        zone_name, _, short = node.partition("/")
+        zone = next((stack for stack in federation.zones if stack.zone == zone_name), None)
+        brought = [] if zone is None else (self._stacks.outputs(zone) or {}).get("nodes", ())
+        if zone is None or node not in [entry["name"] for entry in brought]:
+            raise InputError(
+                given=f"node {node}",
+                rule="it is a node of a zone whose stack is in this backend",
+                reason="the zone tells its VMs to make keys",
+                remedy="federation status shows the nodes; another organisation's operator runs this command there",
+            )
+        if node in federation.central.revoked:
+            raise InputError(
+                given=f"node {node}: in `revoked` of {federation.central.name}",
+                rule="a node that comes back is not kept out by its name",
+                reason="the centre would not register the new key",
+                remedy=f"remove {node} from revoked in stacks/Pulumi.{federation.central.name}.yaml, or list its old "
+                "key's fingerprint there instead",
+            )
+        listed = [str(entry) for entry in self._stacks.config(zone).get("nodeKeyEpochs") or ()]
+        index, epoch = next_epoch(listed, short)
+        self._stacks.set_config(zone, {f"nodeKeyEpochs[{index}]": f"{short}:{epoch}"})
+        self._say(f"stacks/Pulumi.{zone.name}.yaml: nodeKeyEpochs has {short}:{epoch}")
+        return (
+            self._step(f"{node} made a new key", lambda: self._up(zone)),
+            self._step("the centre knows it and has forgotten the old one", lambda: self._up(federation.central)),
+            self._online(federation.central),
+        )
+
+    def plan(self, central: StackFile) -> CaPlan:
+        """Where the centre's CA stands, by its file."""
+        found = self._stacks.config(central).get("caRollover") or {}
+        return CaPlan(generation=int(found.get("generation", 1)), stage=found.get("stage", "steady"))
+
+    def _stage(self, federation: Federation, stage: str) -> tuple[Step, ...]:
+        central, zones = federation.central, [zone for zone in federation.zones if self._stacks.outputs(zone)]
+        if stage == "switch":
+            self._require_trust(federation, zones)
+        plan = self.plan(central).next()
+        self._stacks.set_config(
+            central, {"caRollover.generation": str(plan.generation), "caRollover.stage": plan.stage}
+        )
+        self._say(f"stacks/Pulumi.{central.name}.yaml: caRollover is generation {plan.generation}, {plan.stage}")
+        steps = [self._step(f"{stage}: {central.name}", lambda: self._up(central))]
+        if stage != "switch":
+            steps += [self._step(f"{stage}: {zone.name}", lambda zone=zone: self._up(zone)) for zone in zones]  # type: ignore[misc]
+        self._require_trust(federation, zones)
+        outputs = self._require_own_ca(central)
+        self._shown(outputs)
+        return (*steps, self._online(central))
+
+    def _require_trust(self, federation: Federation, zones: Sequence[StackFile]) -> None:
+        presented = set(str((self._stacks.outputs(federation.central) or {})["ca_fingerprint"]).split())
+        for zone in zones:
+            trusted = set(str((self._stacks.outputs(zone) or {}).get("ca_fingerprint", "")).split())
+            if trusted != presented:
+                raise ToolError(
+                    given=f"{zone.name} trusts {', '.join(sorted(trusted)) or 'nothing'}",
+                    rule=f"it trusts what the centre presents: {', '.join(sorted(presented))}",
+                    reason="its nodes would be locked out by the next stage",
+                    remedy=f"run federation up {zone.name}, see what it says, and run this again",
+                )
+
+    def _require_own_ca(self, central: StackFile) -> dict[str, Any]:
+        outputs = self._stacks.outputs(central)
+        if not outputs:
+            raise InputError(
+                given=f"stack {central.name}: not up",
+                rule="a federation is rotated while it is up",
+                reason="what is not served needs no rotation: federation up makes what is due",
+                remedy="run federation up first",
+            )
+        if self._stacks.config(central).get("ca"):
+            raise InputError(
+                given=f"stack {central.name}: ca is set",
+                rule="only certificates of the federation's own CA are made here",
+                reason="the key of your CA is not given to this program",
+                remedy="put the renewed certificate into the file that ca names, and run federation up",
+            )
+        return outputs
+
+    def _shown(self, outputs: Mapping[str, Any]) -> str:
+        return self._served(str(outputs["superlink_fleet_endpoint"]), str(outputs["ca_certificate"]))
+
+    def _online(self, central: StackFile) -> Step:
+        return self._step("every registered node online", lambda: self._wait_online(central))
+
+    def _up(self, stack: StackFile, replace: Sequence[str] = ()) -> None:
+        self._say(f"{stack.name}: {self._stacks.up(stack, replace=replace)}")
+
+    def _step(self, what: str, work: Callable[[], object]) -> Step:
+        started = self._clock()
+        work()
+        step = Step(what=what, seconds=self._clock() - started)
+        self._say(f"{step.what} ({step.seconds:.1f} s)")
+        return step
+
+
+def urn(stack: str, federation: str, name: str) -> str:
+    """The engine's name for a resource of FederationPKI.
+
+    Args:
+        stack: Short name of the central stack.
+        federation: The component's name.
+        name: `server` or `server-key`.
+    """
+    return f"urn:pulumi:{stack}::{PROJECT}::{_PKI}${_KINDS[name]}::{federation}-{name}"
+
+
+def next_epoch(listed: Sequence[str], node: str) -> tuple[int, int]:
+    """Where in `nodeKeyEpochs` a node stands, or will, and its next count.
+
+    Args:
+        listed: Entries such as `supernode-1:2`.
+        node: The end of its name.
+    """
+    for index, entry in enumerate(listed):
+        name, _, count = entry.partition(":")
+        if name == node:
+            return index, int(count) + 1
+    return len(listed), 1
+
+
+def fingerprint(pem: str) -> str:
+    """sha256 of the first certificate's DER in a PEM text, in hex."""
+    first = pem[: pem.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----")]
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()
+
+
+def served_certificate(endpoint: str, ca_certificate: str) -> str:
+    """Fingerprint of the certificate that a server shows, once the CA has vouched for it.
+
+    Raises:
+        ToolError: It does not answer, or shows a certificate that the CA does not vouch for.
+    """
+    host, _, port = endpoint.rpartition(":")
+    context = ssl.create_default_context(cadata=ca_certificate)
+    try:
+        with (
+            socket.create_connection((host, int(port)), HANDSHAKE_TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=host) as tls,
+        ):
+            return hashlib.sha256(tls.getpeercert(binary_form=True) or b"").hexdigest()
+    except OSError as error:
+        raise ToolError(
+            given=f"{endpoint}: {error}",
+            rule="the SuperLink's gateway shows a certificate that the federation's CA vouches for",
+            reason="nodes verify it in the same way",
+            remedy="run federation status, and look at FL_ERROR of the SuperLink's VM (onevm show)",
+        ) from error
+
+
+def _done(plan: CaPlan) -> int:
+    """How many stages of the present rollover are behind."""
+    return {"steady": 0, "trust-both": 1, "switch": 2}[plan.stage]

@@ -1,0 +1,226 @@
+"""Rotation against stacks in memory: which stacks come up, in which order, what is checked, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flower_federation.errors import InputError, ToolError
+from flower_federation.operations import Federation
+from flower_federation.rotation import Rotation, fingerprint, next_epoch, urn
+from flower_federation.stacks import Changes, StackFile
+from flower_federation.trusted import TrustedZone
+from tests.components_support import authority
+
+CENTRAL = StackFile(name="madrid-central", kind="central", zone="madrid", central=None, trusted=("berlin-hospital",))
+BERLIN = StackFile(name="berlin-hospital", kind="zone", zone="berlin", central="madrid-central")
+FEDERATION = Federation(central=CENTRAL, zones=(BERLIN,))
+NODE = {"name": "berlin/supernode-0", "fingerprint": "f0"}
+
+
+class World:
+    """A centre and a zone that do what their files say."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, dict[str, Any]] = {"madrid-central": {}, "berlin-hospital": {}}
+        self.log: list[str] = []
+        self.serial = 0
+        self.served_serial: int | None = None
+        self.stubborn_zone = False
+        self.trusted: Mapping[str, str] = {}
+        self.up(CENTRAL)
+        self.up(BERLIN)
+        self.log.clear()
+
+    @property
+    def trusts(self) -> str:
+        plan = self.files["madrid-central"].get("caRollover") or {}
+        generation, stage = int(plan.get("generation", 1)), plan.get("stage", "steady")
+        return f"ca{generation}" if stage == "steady" else f"ca{generation} ca{generation + 1}"
+
+    def outputs(self, stack: StackFile) -> dict[str, Any]:
+        if stack is not CENTRAL and stack.name != CENTRAL.name:
+            return {"ca_fingerprint": self.trusted["berlin-hospital"], "nodes": [NODE]}
+        return {
+            "federation": "demo",
+            "superlink_fleet_endpoint": "192.0.2.1:9092",
+            "ca_certificate": "PEM",
+            "ca_fingerprint": self.trusts,
+            "server_certificate": authority(self.serial).pem,
+        }
+
+    def up(self, stack: StackFile, *, replace: Sequence[str] = ()) -> Changes:
+        self.log.append(" ".join(["up", stack.name, *replace]))
+        self.serial += bool(replace)
+        if stack.name == "berlin-hospital" and not (self.stubborn_zone and self.trusted):
+            self.trusted = {"berlin-hospital": self.trusts}
+        return Changes(created=0, updated=1, replaced=0, deleted=0, unchanged=0)
+
+    def config(self, stack: StackFile) -> Mapping[str, Any]:
+        return self.files[stack.name]
+
+    def set_config(self, stack: StackFile, values: Mapping[str, str]) -> None:
+        for path, value in values.items():
+            self.log.append(f"set {stack.name} {path}={value}")
+            name, _, key = path.partition(".")
+            if key:
+                self.files[stack.name].setdefault(name, {})[key] = value
+            else:
+                self.files[stack.name].setdefault(name.partition("[")[0], []).append(value)
+
+    def wait_online(self, stack: StackFile) -> tuple[str, ...]:
+        self.log.append("online")
+        return ("berlin/supernode-0",)
+
+    def served(self, endpoint: str, ca_certificate: str) -> str:
+        assert (endpoint, ca_certificate) == ("192.0.2.1:9092", "PEM")
+        return fingerprint(authority(self.serial if self.served_serial is None else self.served_serial).pem)
+
+    def rotation(self, clock: Callable[[], float] = lambda: 0.0) -> Rotation:
+        return Rotation(
+            stacks=self, wait_online=self.wait_online, served=self.served, say=lambda line: None, clock=clock
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+SERVER = urn("madrid-central", "demo", "server")
+
+
+def test_a_server_certificate_is_one_replacement_in_the_centre_and_nothing_in_the_zones(world: World) -> None:
+    world.rotation().server_certificate(FEDERATION)
+    assert world.log == [f"up madrid-central {SERVER}", "online"]
+
+
+def test_the_names_of_resources_are_the_engines(world: World) -> None:
+    assert SERVER == (
+        "urn:pulumi:madrid-central::flower-federation::"
+        "flower:index:FederationPKI$tls:index/locallySignedCert:LocallySignedCert::demo-server"
+    )
+
+
+def test_a_new_key_is_made_only_when_it_is_asked_for(world: World) -> None:
+    world.rotation().server_certificate(FEDERATION, new_key=True)
+    assert world.log[0] == f"up madrid-central {urn('madrid-central', 'demo', 'server-key')} {SERVER}"
+
+
+def test_a_certificate_that_is_not_served_is_an_error_whatever_the_engine_said(world: World) -> None:
+    world.served_serial = 0
+    with pytest.raises(ToolError, match="shows the certificate"):
+        world.rotation().server_certificate(FEDERATION)
+
+
+def test_a_whole_rollover_tells_the_zones_twice_and_lets_the_new_ca_sign_in_between(world: World) -> None:
+    steps = world.rotation().ca(FEDERATION)
+    assert world.log == [
+        "set madrid-central caRollover.generation=1",
+        "set madrid-central caRollover.stage=trust-both",
+        "up madrid-central",
+        "up berlin-hospital",
+        "online",
+        "set madrid-central caRollover.generation=1",
+        "set madrid-central caRollover.stage=switch",
+        "up madrid-central",
+        "online",
+        "set madrid-central caRollover.generation=2",
+        "set madrid-central caRollover.stage=steady",
+        "up madrid-central",
+        "up berlin-hospital",
+        "online",
+    ]
+    assert [step.what.partition(":")[0] for step in steps if ":" in step.what] == [
+        "trust-both",
+        "trust-both",
+        "switch",
+        "retire",
+        "retire",
+    ]
+    assert world.trusted == {"berlin-hospital": "ca2"}
+
+
+def test_stages_go_in_their_order_only(world: World) -> None:
+    for wrong in ("switch", "retire"):
+        with pytest.raises(InputError, match="the next stage is trust-both"):
+            world.rotation().ca(FEDERATION, wrong)
+    assert world.log == []
+    world.rotation().ca(FEDERATION, "trust-both")
+    with pytest.raises(InputError, match="the next stage is switch"):
+        world.rotation().ca(FEDERATION, "retire")
+
+
+def test_a_rollover_that_was_interrupted_goes_on_where_it_was(world: World) -> None:
+    world.rotation().ca(FEDERATION, "trust-both")
+    world.log.clear()
+    world.rotation().ca(FEDERATION)
+    assert "set madrid-central caRollover.stage=trust-both" not in world.log
+    assert world.trusted == {"berlin-hospital": "ca2"}
+
+
+def test_the_new_ca_does_not_sign_before_every_zone_trusts_it(world: World) -> None:
+    world.stubborn_zone = True
+    with pytest.raises(ToolError, match=r"berlin-hospital trusts ca1\n  rule:   it trusts what the centre presents"):
+        world.rotation().ca(FEDERATION)
+    assert "set madrid-central caRollover.stage=switch" not in world.log
+    world.files["madrid-central"]["caRollover"] = {"generation": "1", "stage": "trust-both"}
+    with pytest.raises(ToolError, match="locked out"):
+        world.rotation().ca(FEDERATION, "switch")
+
+
+def test_zones_that_join_by_a_file_are_told_between_the_stages(world: World) -> None:
+    invited = TrustedZone(name="paris", stack=None, answer=Path("answers/paris.json"), max_nodes=1)
+    federation = Federation(central=replace(CENTRAL, invited=(invited,)), zones=(BERLIN,))
+    with pytest.raises(InputError, match="federation invite"):
+        world.rotation().ca(federation)
+    world.rotation().ca(federation, "trust-both")
+    assert "up berlin-hospital" in world.log
+
+
+def test_certificates_of_another_ca_are_not_made_here(world: World) -> None:
+    world.files["madrid-central"]["ca"] = {"certificate": "ca.crt"}
+    for rotate in (world.rotation().server_certificate, world.rotation().ca):
+        with pytest.raises(InputError, match="put the renewed certificate into the file"):
+            rotate(FEDERATION)
+    assert world.log == []
+
+
+def test_a_node_gets_a_new_key_by_counting_its_epoch_and_the_centre_enrols_it(world: World) -> None:
+    world.rotation().rekey(FEDERATION, "berlin/supernode-0")
+    assert world.log == [
+        "set berlin-hospital nodeKeyEpochs[0]=supernode-0:1",
+        "up berlin-hospital",
+        "up madrid-central",
+        "online",
+    ]
+
+
+@pytest.mark.parametrize("node", ["berlin/supernode-9", "paris/supernode-0", "supernode-0"])
+def test_a_node_that_is_not_there_is_refused(world: World, node: str) -> None:
+    with pytest.raises(InputError, match="federation status shows the nodes"):
+        world.rotation().rekey(FEDERATION, node)
+    assert world.log == []
+
+
+def test_a_node_that_is_kept_out_by_name_is_refused_with_what_to_remove(world: World) -> None:
+    federation = Federation(central=replace(CENTRAL, revoked=("berlin/supernode-0",)), zones=(BERLIN,))
+    with pytest.raises(InputError, match="remove berlin/supernode-0 from revoked"):
+        world.rotation().rekey(federation, "berlin/supernode-0")
+
+
+def test_counts_go_up_one_by_one_where_a_node_is_listed_and_start_at_one_elsewhere() -> None:
+    listed = ["supernode-1:2", "supernode-0:1"]
+    assert next_epoch(listed, "supernode-0") == (1, 2)
+    assert next_epoch(listed, "supernode-1") == (0, 3)
+    assert next_epoch(listed, "supernode-2") == (2, 1)
+
+
+def test_times_are_measured_with_the_clock_that_is_given(world: World) -> None:
+    ticks = iter(range(100))
+    steps = world.rotation(lambda: float(next(ticks))).server_certificate(FEDERATION)
+    assert [step.seconds for step in steps] == [1.0, 1.0]
