@@ -250,6 +250,9 @@ class VmPool(Pool):
         new = template.parse(source)
         tree["USER_TEMPLATE"] = template.merge(tree["USER_TEMPLATE"], new) if append == 1 else new
         self.save(tree)
+        # SCHED_REQUIREMENTS is in the user template: a VM that waits may fit now.
+        if tree["STATE"] == str(int(Vm.PENDING)):
+            self.model.wake_scheduler()
 
     def set_user_attributes(self, id_: int, attributes: Tree, delete: tuple[str, ...] = ()) -> None:
         """Merge leaves into the user template and drop keys."""
