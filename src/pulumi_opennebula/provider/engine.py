@@ -304,8 +304,11 @@ class OpenNebulaProvider(sdk.Provider):
 
 
 def _before(handler: Handler, old: Values, new: Values) -> Values:
-    """The state to compare with: of an imported object, what the program can speak of."""
-    return handler.adopted(states.adopted(old, new), new) if old.get(IMPORTED) else old
+    """The state to compare with: of an imported object, what the program can speak of and the cloud can say."""
+    if not old.get(IMPORTED):
+        return old
+    local = {item.name: new[item.name] for item in handler.definition.properties if item.local and item.name in new}
+    return handler.adopted(states.adopted(old, new) | local, new)
 
 
 def _given(inputs: Values) -> Values:

@@ -58,6 +58,11 @@ class Servicer(ProviderServicer):
         return await _clean(super().Update, request, context)
 
     async def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        # What only the provider uses (timeouts, how to shut down) is in the inputs of an object that was imported and
+        # never changed, and not in its outputs; the SDK passes on the outputs only.
+        for name in request.old_inputs.fields:
+            if name not in request.properties.fields:
+                request.properties.fields[name].CopyFrom(request.old_inputs.fields[name])
         return await _clean(super().Delete, request, context)
 
 

@@ -127,7 +127,7 @@ def addresses(machine: Any) -> Values:
     }
 
 
-def shown_context(seen: Vector, old: Values | None) -> Values | None:
+def shown_context(seen: Mapping[str, Any], old: Values | None) -> Values | None:
     """CONTEXT as the state has it: what the program mentions, or on import what oned did not make itself."""
     if old is None:
         return {key: value for key, value in seen.items() if not MADE_CONTEXT.fullmatch(key.upper())} or None

@@ -95,8 +95,7 @@ class VirtualMachineHandler(Handler):
             if new.get(name) is None:
                 seen.pop(name, None)
         if isinstance(old.get("context"), Mapping):
-            wanted = {key.upper() for key in new.get("context") or {}}
-            seen["context"] = {key: value for key, value in old["context"].items() if key.upper() in wanted}
+            seen["context"] = values.shown_context(dict(old["context"]), new)
         for kind in devices.KINDS:
             _adopt_devices(kind, seen, new)
         return seen
@@ -147,10 +146,11 @@ class VirtualMachineHandler(Handler):
         """Bring the VM to the new inputs, one kind of change after the other."""
         number = int(id_)
         await shared.unlock(call, "vm", number, old)
-        await self._come_to_rest(call, id_, new)
         await shared.rename(call, "vm", number, old, new)
         changed = frozenset(str(change.path[0]) for change in changes(self.definition.record, old, new))
+        # Before the wait: a VM that no host takes waits for other requirements.
         await self._update_user(call, number, old, new, changed)
+        await self._come_to_rest(call, id_, new)
         if changed & {"context", *values.CONFIG}:
             text, extend = values.conf_change(await self._body(call, number), old, new, changed)
             if text:
