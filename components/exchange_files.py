@@ -79,8 +79,10 @@ def digest(value: Any) -> str:
 
 
 def in_groups(hexadecimal: str) -> str:
-    """A fingerprint as people read it to each other: groups of four digits."""
-    return " ".join(hexadecimal[at : at + _GROUP] for at in range(0, len(hexadecimal), _GROUP))
+    """A fingerprint as people read it to each other: groups of four digits, more space between two fingerprints."""
+    return "   ".join(
+        " ".join(word[at : at + _GROUP] for at in range(0, len(word), _GROUP)) for word in hexadecimal.split()
+    )
 
 
 def write_instant(instant: datetime) -> str:

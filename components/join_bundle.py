@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from components.authorities import covers, load_authorities
-from components.contextualization import check_fingerprint, check_fleet_endpoint
+from components.authorities import check_fingerprints, covers, load_authorities
+from components.contextualization import check_fleet_endpoint
 from components.errors import RefusalError
 from components.exchange_files import (
     canonical,
@@ -188,7 +188,7 @@ def check(bundle: JoinBundle, *, zone: str, pin: str | None, now: datetime, join
         RefusalError: Something of this does not hold.
     """
     facts = bundle.facts
-    fingerprint = check_fingerprint(facts.ca_fingerprint, where=f"ca_fingerprint of {what}")
+    fingerprint = check_fingerprints(facts.ca_fingerprint, where=f"ca_fingerprint of {what}")
     if pin is None:
         raise RefusalError(
             value=f"central.caFingerprint: not set, and {what} says {in_groups(fingerprint)}",
@@ -197,13 +197,14 @@ def check(bundle: JoinBundle, *, zone: str, pin: str | None, now: datetime, join
             remedy="telephone the centre's operator, let them read the fingerprint out, and only if it is the one "
             "above set central.caFingerprint in this zone's stack file",
         )
-    pinned = check_fingerprint(pin, where="central.caFingerprint")
+    pinned = check_fingerprints(pin, where="central.caFingerprint")
     if not covers(pinned, fingerprint):
         raise RefusalError(
             value=f"central.caFingerprint: {in_groups(pinned)}",
             rule=f"{what} has the pinned CA, but its CA is {in_groups(fingerprint)}",
             reason="somebody else's CA would see every model update of this zone",
-            remedy="do not use this bundle; telephone the centre's operator and ask for a new one",
+            remedy="do not use this bundle; telephone the centre's operator and ask for a new one. While a CA takes "
+            "over from another, the pin names both",
         )
     if facts.zone != zone:
         raise RefusalError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from components.contextualization import check_fingerprint
+from components.authorities import check_fingerprints
 from components.errors import RefusalError
 from components.exchange_files import (
     check_keys,
@@ -27,6 +27,8 @@ from components.roster import ZoneRoll, read_roll
 from components.versions import check_version
 
 FORMAT = "flower-federation-zone-answer/1"
+ANSWERS_FOLDER = "answers"
+"""Where a centre keeps accepted answers, in the project's folder: `<zone>.json`."""
 
 _TEXTS = ("federation", "zone", "flower_version", "ca_fingerprint", "written_at")
 _NODE_KEYS = ("name", "public_key", "fingerprint", "partition_id")
@@ -75,7 +77,7 @@ def write(
         "federation": federation,
         "zone": zone,
         "flower_version": flower_version,
-        "ca_fingerprint": check_fingerprint(ca_fingerprint, where="ca_fingerprint"),
+        "ca_fingerprint": check_fingerprints(ca_fingerprint, where="ca_fingerprint"),
         "written_at": write_instant(now),
         "nodes": [node.exported() for node in roll.nodes],
     }
@@ -159,7 +161,8 @@ def judge(
             reason="Flower accepts a mismatch silently and fails later, in the middle of a run",
             remedy=f"ask the zone's operator to set flowerVersion to {flower_version} and to answer again",
         )
-    if ca_fingerprint is not None and answer.ca_fingerprint != ca_fingerprint:
+    # During a rollover of the CA one side may know both and the other still one of them.
+    if ca_fingerprint is not None and not set(answer.ca_fingerprint.split()) & set(ca_fingerprint.split()):
         raise RefusalError(
             value=f"{what}: trusts the CA {in_groups(answer.ca_fingerprint)}",
             rule=f"a zone trusts the CA of this centre, {in_groups(ca_fingerprint)}",

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from flower_federation.certificate_source import from_outputs
+from flower_federation.control_certificate import ControlCertificate
 from flower_federation.environment import MARK_PREFIX, Layout, merged
 from flower_federation.stacks import read_stack_files
 from flower_federation.zones import EmbeddedZone, embedded_zones, start_arguments, stop_arguments
@@ -269,15 +270,19 @@ class Project:
         assert changed == 1, f"{stack}: {changed} lines say supernodes"
         self.stack_file(stack).write_text(text)
 
-    def control(self) -> ControlClient:
-        """The SuperLink's Control API, with the certificate of the central stack itself."""
+    def control_certificate(self) -> ControlCertificate:
+        """The certificate of the central stack itself, and what it is for."""
         program = self.layout.bin / "pulumi"
         # Secrets are for this client only: what is kept of commands is searched for keys.
         shown = self.command(
             program, "stack", "output", "--json", "--show-secrets", "-s", CENTRAL, stack=CENTRAL, keep=False
         )
         assert shown.returncode == 0, shown.text
-        certificate = from_outputs(json.loads(shown.stdout), name=None)
+        return from_outputs(json.loads(shown.stdout), name=None)
+
+    def control(self) -> ControlClient:
+        """The SuperLink's Control API, with the certificate of the central stack itself."""
+        certificate = self.control_certificate()
         return ControlClient(
             certificate.endpoint, certificate.ca_certificate, identity=certificate.identity, timeout_s=5.0
         )

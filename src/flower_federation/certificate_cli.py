@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from flower_federation import operations_cli
 from flower_federation.certificate_source import from_outputs, names
 from flower_federation.control_certificate import CertificateFacts, check_lifetime, write_folder
-from flower_federation.operations_cli import workplace
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,7 +38,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    outputs = workplace().central_secrets()
+    outputs = operations_cli.workplace().central_secrets()
     found = [from_outputs(outputs, name=name).facts for name in (None, *names(outputs))]
     if arguments.json:
         print(json.dumps([_document(facts) for facts in found], indent=2))
@@ -51,7 +51,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    certificate = from_outputs(workplace().central_secrets(), name=arguments.name)
+    certificate = from_outputs(operations_cli.workplace().central_secrets(), name=arguments.name)
     facts = certificate.facts
     check_lifetime(facts, now=datetime.now(UTC))
     write_folder(arguments.output, certificate)

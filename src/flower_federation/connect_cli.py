@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from flower_appliance.roles import CONNECT
+from flower_federation import operations_cli
 from flower_federation.control_certificate import CertificateFacts, ControlCertificate, check_lifetime, read_folder
 from flower_federation.environment import Layout
 from flower_federation.errors import InputError, ToolError
-from flower_federation.operations_cli import workplace
 from flower_federation.runs_cli import write_flwr_home
 from flower_federation.setup import project_folder
 from flower_federation.tunnel import Opened, Tunnel
@@ -56,16 +56,16 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _connect(arguments: argparse.Namespace) -> int:
-    own = arguments.certificate is None
-    certificate = workplace().operator_certificate() if own else read_folder(arguments.certificate)
+    place = operations_cli.workplace() if arguments.certificate is None else None
+    certificate = read_folder(arguments.certificate) if place is None else place.operator_certificate()
     if arguments.endpoint:
         certificate = replace(certificate, endpoint=arguments.endpoint)
     facts = certificate.facts
     check_lifetime(facts, now=_now())
     answer = ask_gateway(certificate)
-    layout = Layout(project=project_folder())
+    layout = Layout(project=project_folder()) if place is None else place.layout
     # An activated clone's FLWR_HOME is the operator's, so that flwr needs nothing else.
-    home = arguments.home or (layout.flwr_home if own else default_home(layout, facts))
+    home = arguments.home or (default_home(layout, facts) if place is None else layout.flwr_home)
     asyncio.run(_stay(certificate, answer, home=home.absolute(), port=arguments.port, as_json=arguments.json))
     return 0
 

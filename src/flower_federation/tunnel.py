@@ -26,6 +26,7 @@ from pulumi_flower.transport import Endpoint, tls_context
 LOOPBACK = "127.0.0.1"
 CONNECT_TIMEOUT_S = 10.0
 _CHUNK_BYTES = 1 << 16
+_NO_ANSWER = "it closed the connection without an answer, as it does where it does not take the certificate"
 _CONNECTIONS = Path("/proc/net/tcp")
 
 
@@ -143,9 +144,10 @@ class Tunnel:
         sending = asyncio.create_task(_pump(reader, upstream))
         try:
             passed, broken = await _pump(upstream_reader, writer)
-            if broken is not None and not passed:
-                # In TLS 1.3 a server says only now that it does not take the client's certificate.
-                await _tell(writer, None, self._explain(broken))
+            if not passed:
+                # In TLS 1.3 a server says only now that it does not take the client's certificate, and asyncio may
+                # report its alert as a plain end of the stream.
+                await _tell(writer, None, self._explain(broken or ConnectionResetError(_NO_ANSWER)))
         finally:
             sending.cancel()
             upstream.close()

@@ -79,7 +79,11 @@ class FlowerProvider(engine.Provider):
 
     async def check_config(self, request: engine.CheckRequest) -> engine.CheckResponse:
         """Refuse a configuration that can be read and is wrong; what is not known yet passes."""
-        return _check(request.new_inputs, lambda: read_settings(request.new_inputs))
+        inputs = dict(request.new_inputs)
+        if _has(inputs, KEY_PROPERTY):
+            # Whatever the program says of it: the engine writes a provider's inputs to the state as answered here.
+            inputs[KEY_PROPERTY] = inputs[KEY_PROPERTY].with_secret(True)
+        return _check(inputs, lambda: read_settings(inputs))
 
     async def configure(self, request: engine.ConfigureRequest) -> engine.ConfigureResponse:
         """Keep the configuration; nothing is connected to before an operation needs it."""

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
     load_ssh_private_key,
 )
@@ -60,11 +61,21 @@ def key_secret(name: str, pem: bytes) -> Secret:
     raw = number.to_bytes(size, "big")
     spellings = {raw, raw.hex().encode(), raw.hex().upper().encode(), str(number).encode(), *base64_spellings(raw)}
     others = (key.private_bytes(Encoding.PEM, form, NoEncryption()) for form in _FORMATS)
+    public = public_bytes(key)
     for text in (pem.strip(), *(other.strip() for other in others)):
         # A line of its own may be cut off from the others; the first one of an OpenSSH key is the same in all keys.
-        spellings |= {line for line in text.splitlines()[2:-1] if len(line) >= _LINE_FLOOR}
+        lines = [line for line in text.splitlines()[2:-1] if len(line) >= _LINE_FLOOR]
+        # Private keys end with their public key, and a certificate may have the same lines by an accident of lengths.
+        spellings |= {line for line in lines if base64.b64decode(line) not in public}
         spellings |= base64_spellings(text)
     return Secret(name=name, spellings=frozenset(spellings))
+
+
+def public_bytes(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    """What everybody may know of a key."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return key.public_key().public_numbers().n.to_bytes(key.key_size // 8, "big")
 
 
 def base64_spellings(secret: bytes) -> set[bytes]:

@@ -31,7 +31,7 @@ def secrets(federation: Project) -> list[Secret]:
     found += [
         key_secret(f"key in {path.relative_to(federation.folder)}", path.read_bytes()) for path in node_keys(federation)
     ]
-    found += [key_secret(f"key {number} of the state", pem) for number, pem in enumerate(keys_of_the_state(federation))]
+    found += [key_secret(f"key {name} of the state", pem) for name, pem in keys_of_the_state(federation).items()]
     return found
 
 
@@ -41,13 +41,15 @@ def node_keys(federation: Project) -> list[Path]:
     return [path for zone in federation.zones.values() for path in sorted(zone.state.glob(certs))]
 
 
-def keys_of_the_state(federation: Project) -> list[bytes]:
-    """Private keys that the centre's state holds, encrypted: those of the CA and of the SuperLink."""
+def keys_of_the_state(federation: Project) -> dict[str, bytes]:
+    """Private keys that the centre's state holds, encrypted: those of the CA, of the SuperLink, of whatever else."""
     pulumi = federation.layout.bin / "pulumi"
     export = federation.succeed(pulumi, "stack", "export", "-s", CENTRAL, "--show-secrets", stack=CENTRAL, keep=False)
-    resources = json.loads(export)["deployment"]["resources"]
-    keys = [item["outputs"] for item in resources if item["type"] == "tls:index/privateKey:PrivateKey"]
-    return [str(json.loads(outputs["privateKeyPem"]["plaintext"])).encode() for outputs in keys]
+    return {
+        item["urn"].rpartition("::")[2]: str(json.loads(item["outputs"]["privateKeyPem"]["plaintext"])).encode()
+        for item in json.loads(export)["deployment"]["resources"]
+        if item["type"] == "tls:index/privateKey:PrivateKey"
+    }
 
 
 def test_the_search_would_find_each_secret_wherever_it_stood(federation: Project, secrets: list[Secret]) -> None:
@@ -55,13 +57,14 @@ def test_the_search_would_find_each_secret_wherever_it_stood(federation: Project
         pem, name = path.read_bytes(), f"key in {path.relative_to(federation.folder)}"
         for text in (pem, b"FL_KEY='" + base64.b64encode(pem) + b"'", json.dumps({"k": pem.decode()}).encode()):
             assert {marker().name, name} <= found_in(text, secrets)
-        assert found_in(b"\n".join(pem.splitlines()[3:-1]), secrets) == found_in(pem, secrets) - {marker().name}
+        assert found_in(b"\n".join(pem.splitlines()[2:-1]), secrets) == found_in(pem, secrets) - {marker().name}
     (superlink_key,) = federation.zones["madrid"].state.glob("vms/*/root/etc/flower/certs/server.key")
     assert len(found_in(superlink_key.read_bytes(), secrets)) == 3, "the marker, the file, and one key of the state"
     session = ZoneView(federation.zones["berlin"]).session.encode()
     for text in (session, base64.b64encode(session)):
         assert found_in(text, secrets) == {"password of berlin"}
-    assert len(secrets) == 1 + 3 + 3 + len(node_keys(federation)) + 2
+    # Of the state: the federation's CA, the SuperLink, bundles, the Control API's CA, and the stack as its client.
+    assert len(secrets) == 1 + 3 + 3 + len(node_keys(federation)) + 5
 
 
 def test_no_state_log_document_or_answer_holds_a_secret(federation: Project, secrets: list[Secret]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from pulumi_flower.control import Node, NodeState
 from pulumi_flower.keys import parse_openssh
+from tests.control_support import issue_client
 from tests.flower_support import PULUMI_BIN, Authority, Superlink, public_line, running_superlink
 
 pytestmark = [pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
@@ -33,8 +34,9 @@ if declared["gate"]:
         "gate", name="berlin/gate", public_key=declared["gate"], opts=pulumi.ResourceOptions(provider=known)
     )
     endpoint = gate.node_id.apply(lambda _: declared["endpoint"])
+identity = json.loads(pathlib.Path("identity.json").read_text()) if pathlib.Path("identity.json").exists() else {}
 superlink = pulumi_flower.Provider(
-    "superlink", endpoint=endpoint, ca_certificate=ca_certificate, request_timeout_s=5
+    "superlink", endpoint=endpoint, ca_certificate=ca_certificate, request_timeout_s=5, **identity
 )
 for resource_name, node in declared["nodes"].items():
     registration = pulumi_flower.SuperNodeRegistration(
@@ -263,3 +265,27 @@ def test_a_superlink_that_does_not_answer_is_named_without_the_providers_stack_t
     error = project.pulumi("up", "--yes", "--skip-preview", fails=True)
     assert f"{project.superlink.address}:9 could not be reached" in error
     assert "transport.py" not in error
+
+
+def test_the_clients_key_is_in_no_state_in_clear_and_a_new_certificate_replaces_no_registration(
+    project: Project, superlink: Superlink
+) -> None:
+    def use(days: int) -> str:
+        certificate, key = issue_client(superlink.authority, "central stack", "operator", days=days)
+        identity = {"client_certificate": certificate, "client_key": key}
+        (project.folder / "identity.json").write_text(json.dumps(identity))
+        return key
+
+    keys = [use(7)]
+    declared = project.declare("with-identity")
+    project.up()
+    node = node_of(superlink, declared)
+    keys.append(use(8))
+    project.up()
+
+    assert node_of(superlink, declared) == node
+    state = "".join(path.read_text() for path in (project.folder / "state").rglob("*.json*"))
+    for key in keys:
+        assert json.dumps(key)[1:-1] not in state
+        assert key.splitlines()[1] not in state
+    assert "PRIVATE KEY" not in project.pulumi("stack", "export")

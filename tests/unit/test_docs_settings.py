@@ -9,7 +9,9 @@ from infra import (
     central_settings,
     certificate_settings,
     cloud_settings,
+    egress_settings,
     people_settings,
+    rollover_settings,
     settings,
     site_settings,
     zone_settings,
@@ -24,12 +26,15 @@ NESTED = {
     "people": people_settings._PERSON_KEYS,
     "certificates": certificate_settings._LIFETIME_KEYS,
     "ca": certificate_settings._CA_KEYS,
+    "caRollover": rollover_settings._KEYS,
+    "egress": egress_settings._KEYS,
+    "egress.hosts": egress_settings._HOST_KEYS,
     "central": zone_settings._CENTRAL_KEYS,
     "supernode": zone_settings._SUPERNODE_KEYS,
     "supernode.gpu": zone_settings._GPU_KEYS,
     "data": zone_settings._DATA_KEYS,
 }
-LISTS = {"people", "zones"}
+LISTS = {"egress.hosts", "people", "zones"}
 """Keys that are lists of sections: they have a row of their own besides those of their entries."""
 
 

@@ -128,3 +128,12 @@ async def test_a_certificate_without_its_key_or_the_other_way_round_fails_the_ch
     request = engine.CheckRequest("urn:pulumi:s::p::pulumi:providers:flower::x", {}, configuration(**{given: "x"}), b"")
     answer = await FlowerProvider().check_config(request)
     assert [failure.property for failure in answer.failures or []] == [missing]
+
+
+async def test_the_key_is_a_secret_of_the_state_whatever_the_program_says_of_it() -> None:
+    shown = identity()
+    given = configuration(clientCertificate=shown.certificate, clientKey=shown.key)
+    request = engine.CheckRequest("urn:pulumi:s::p::pulumi:providers:flower::x", {}, given, b"")
+    answer = await FlowerProvider().check_config(request)
+    assert answer.failures is None
+    assert {name for name, value in (answer.inputs or {}).items() if value.is_secret} == {"clientKey"}

@@ -60,8 +60,9 @@ class MachineDriver(ABC):
     async def found(self, spec: GuestSpec) -> None:
         """A running guest was found again: start what serves it in this process. Raises DriverError."""
 
+    @abstractmethod
     async def show_context(self, spec: GuestSpec) -> None:
-        """The CONTEXT folder of a running guest has changed. A guest that has the folder itself needs nothing more."""
+        """The CONTEXT folder of a running guest has changed: have the guest see it. Raises DriverError."""
 
     @abstractmethod
     async def ask(self, guest: Guest) -> None:

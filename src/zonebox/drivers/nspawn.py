@@ -87,6 +87,9 @@ class NspawnDriver(MachineDriver):
         """A running guest was found again: OneGate is relayed to it once more."""
         await self._wiring.relay_onegate(spec)
 
+    async def show_context(self, spec: GuestSpec) -> None:
+        """The guest has the folder itself: it sees what is in it now."""
+
     async def ask(self, guest: Guest) -> None:
         """systemd-nspawn hands SIGTERM on as the signal that makes systemd power off."""
         if guest.process is not None:

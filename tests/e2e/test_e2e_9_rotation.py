@@ -1,0 +1,297 @@
+"""Certificates rotated, a CA exchanged, a node and a zone revoked, while runs are in progress and nodes stay.
+
+A federation of its own, with one passphrase: one operator runs all stacks, as `federation rotate` expects. Each test
+goes on from where the one before it left off, and prints the times that it measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from flower_federation.rotation import served_certificate
+from pulumi_flower.control import ControlClient, NodeState
+from tests.e2e.evidence import found_in, marker, public_evidence
+from tests.e2e.zone_view import ZoneView
+from tests.e2e_support import BERLIN, CENTRAL, FEDERATION_COMMAND, PARIS, Project, Timing, wait_until
+from tests.presence_support import Presence
+
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(600)]
+
+NODES = {"berlin/supernode-0", "berlin/supernode-1", "paris/supernode-0"}
+REVOKED = "berlin/supernode-1"
+OFFLINE_LIMIT_S = 10.0
+REVOCATION_LIMIT_S = 60.0
+RUN_TIMEOUT_S = 300.0
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, timings: list[Timing]) -> Iterator[Project]:
+    made = Project(folder=tmp_path_factory.mktemp("rotation"), timings=timings)
+    try:
+        made.prepare()
+        made.start_zones()
+        ended = made.federation("up", "--json")
+        assert ended.returncode == 0, ended.text
+        yield made
+    finally:
+        made.close()
+
+
+class RunInProgress:
+    """A training in another process; the block around it begins when its first round is over."""
+
+    def __init__(self, project: Project, *, rounds: int, nodes: int) -> None:
+        settings = ("--config", f"num-server-rounds={rounds}", "--config", f"min-nodes={nodes}")
+        self._command = (project.layout.bin / "python", FEDERATION_COMMAND, project.folder, "run", "--json", *settings)
+        self._project = project
+        self._said: list[str] = []
+        self._started = time.monotonic()
+
+    def __enter__(self) -> RunInProgress:
+        self._process = subprocess.Popen(
+            [str(part) for part in self._command],
+            cwd=self._project.folder,
+            env=self._project.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stderr is not None
+        self._reader = threading.Thread(target=self._said.extend, args=(self._process.stderr,), daemon=True)
+        self._reader.start()
+        wait_until(
+            lambda: any(line.startswith("round 1:") for line in self._said) or not self.in_progress,
+            timeout_s=120.0,
+            what=lambda: f"a first round: {self._said}",
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._stdout, _ = self._process.communicate(timeout=RUN_TIMEOUT_S)
+        finally:
+            self._process.kill()
+        self._project.timings.append(Timing(what="a run meanwhile", seconds=time.monotonic() - self._started))
+        self._project.outputs.append(("federation run", f"{self._stdout}\n{''.join(self._said)}"))
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether it goes on."""
+        return self._process.poll() is None
+
+    def result(self) -> Mapping[str, Any]:
+        """What it reported in the end."""
+        assert self._process.returncode == 0, "".join(self._said)
+        found: Mapping[str, Any] = json.loads(self._stdout)
+        return found
+
+
+def processes(project: Project) -> dict[str, set[int]]:
+    """Processes whose restart somebody would notice, by zone and program."""
+    found: dict[str, set[int]] = {}
+    for name, zone in project.zones.items():
+        view = ZoneView(zone)
+        for vm_id in view.vms():
+            for program in ("/flower-superlink ", "/flower-supernode ", "/caddy run"):
+                pids = set(view.processes(vm_id, program))
+                if pids:
+                    found[f"{name} {vm_id} {program.strip(' /')}"] = pids
+    return found
+
+
+def client_of_the_moment(project: Project) -> Callable[[], ControlClient]:
+    """Makes clients that trust what the SuperLink's own VM trusts at that moment, as its nodes do."""
+    certificate = project.control_certificate()
+    view = ZoneView(project.zones["madrid"])
+    (guest,) = (view.guest(vm_id) for vm_id in view.vms())
+    ca = guest / "etc/flower/certs/ca.crt"
+    return lambda: ControlClient(certificate.endpoint, ca.read_text(), identity=certificate.identity, timeout_s=5.0)
+
+
+def rotate(project: Project, *words: str) -> list[dict[str, Any]]:
+    """A `federation` command that tells its steps."""
+    ended = project.federation(*words, "--json")
+    assert ended.returncode == 0, ended.text
+    steps: list[dict[str, Any]] = json.loads(ended.stdout)
+    return steps
+
+
+def told(what: str, steps: list[dict[str, Any]]) -> None:
+    print(f"\n{what}: " + "; ".join(f"{step['what']} {step['seconds']:.1f} s" for step in steps))
+
+
+def test_a_server_certificate_is_renewed_while_a_run_is_in_progress_and_no_process_restarts(project: Project) -> None:
+    outputs = project.stack_outputs(CENTRAL)
+    endpoint, ca = outputs["superlink_fleet_endpoint"], outputs["ca_certificate"]
+    before, running = served_certificate(endpoint, ca), processes(project)
+    client = project.control()
+
+    with RunInProgress(project, rounds=4, nodes=3) as run:
+        with Presence(lambda: client, NODES) as presence:
+            steps = rotate(project, "rotate", "server-certificate")
+        renewed_during_the_run = run.in_progress
+    result = run.result()
+
+    told("server certificate", steps)
+    print(f"longest absence of a node: {presence.longest_s:.1f} s")
+    assert renewed_during_the_run
+    assert served_certificate(endpoint, ca) != before
+    assert result["status"] == "finished:completed"
+    assert [each["nodes"] for each in result["rounds"]] == [3, 3, 3, 3]
+    assert processes(project) == running, "neither SuperLink nor gateway nor any node was restarted"
+    assert {name: states for name, states in presence.seen.items() if states != ["online"]} == {}
+    ended = project.pulumi("preview", "--expect-no-changes", stack=CENTRAL)
+    assert ended.returncode == 0, ended.text
+
+
+def test_a_ca_takes_over_with_one_command_and_no_node_is_away_for_more_than_ten_seconds(project: Project) -> None:
+    outputs = project.stack_outputs(CENTRAL)
+    before = {name: pids for name, pids in processes(project).items() if name.startswith("madrid")}
+    client = client_of_the_moment(project)
+
+    with Presence(client, NODES) as presence:
+        steps = rotate(project, "rotate", "ca")
+
+    told("CA", steps)
+    print("longest absences: " + ", ".join(f"{name} {s:.1f} s" for name, s in sorted(presence.away_s.items())))
+    after = project.stack_outputs(CENTRAL)
+    assert after["ca_fingerprint"] != outputs["ca_fingerprint"]
+    assert len(after["ca_fingerprint"].split()) == 1
+    assert {project.stack_outputs(stack)["ca_fingerprint"] for stack in (BERLIN, PARIS)} == {after["ca_fingerprint"]}
+    assert served_certificate(after["superlink_fleet_endpoint"], after["ca_certificate"])
+    with pytest.raises(Exception, match="CERTIFICATE_VERIFY_FAILED"):
+        served_certificate(after["superlink_fleet_endpoint"], outputs["ca_certificate"])
+    assert 0 < presence.longest_s <= OFFLINE_LIMIT_S
+    assert {name: pids for name, pids in processes(project).items() if name.startswith("madrid")} == before
+    assert "generation: 2" in project.stack_file(CENTRAL).read_text()
+    result = project.train(rounds=1, nodes=3)
+    assert result["status"] == "finished:completed"
+
+
+def edit_central(project: Project, pattern: str, replacement: str) -> None:
+    """Change the centre's file, as an operator does."""
+    text, changed = re.subn(pattern, replacement, project.stack_file(CENTRAL).read_text())
+    assert changed == 1, pattern
+    project.stack_file(CENTRAL).write_text(text)
+
+
+def states(client: ControlClient) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for node in client.list_nodes():
+        found.setdefault(str(node.name), set()).add(node.state.value)
+    return found
+
+
+def supernode_of(project: Project, node: str) -> tuple[ZoneView, int]:
+    """The zone and VM of a node."""
+    zone, _, end = node.partition("/")
+    view = ZoneView(project.zones[zone])
+    (vm_id,) = (number for number, name in view.vms().items() if name.startswith(f"{end.replace('-', '_')}_("))
+    return view, vm_id
+
+
+def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_goes_on(project: Project) -> None:
+    client = project.control()
+    view, vm_id = supernode_of(project, REVOKED)
+    others = {name: pids for name, pids in processes(project).items() if name != f"berlin {vm_id} flower-supernode"}
+    edit_central(project, r"(    - name: berlin\n)", rf"\1      revoked: [{REVOKED}]\n")
+
+    with RunInProgress(project, rounds=3, nodes=2) as run, Presence(lambda: client, NODES - {REVOKED}) as presence:
+        started = time.monotonic()
+        project.up(CENTRAL)
+        wait_until(
+            lambda: (
+                states(client)[REVOKED] == {NodeState.UNREGISTERED.value}
+                and not view.processes(vm_id, "/flower-supernode ")
+            ),
+            timeout_s=REVOCATION_LIMIT_S,
+            what=lambda: f"{REVOKED} out: {states(client)}",
+        )
+        seconds = time.monotonic() - started
+    result = run.result()
+
+    print(f"\nrevoked, from the beginning of pulumi up: {seconds:.1f} s; others away: {presence.longest_s:.1f} s")
+    assert seconds <= REVOCATION_LIMIT_S
+    assert result["status"] == "finished:completed"
+    assert {name: pids for name, pids in processes(project).items() if name in others} == others
+    assert {name: seen for name, seen in presence.seen.items() if seen != ["online"]} == {}
+
+
+def test_it_is_refused_still_after_the_superlink_was_restarted(project: Project) -> None:
+    client = project.control()
+    madrid = ZoneView(project.zones["madrid"])
+    (vm_id,) = madrid.vms()
+    (killed,) = madrid.processes(vm_id, "/flower-superlink ")
+    os.kill(killed, signal.SIGKILL)
+    wait_until(
+        lambda: bool(set(madrid.processes(vm_id, "/flower-superlink ")) - {killed}),
+        timeout_s=30.0,
+        what=lambda: "another SuperLink process",
+    )
+    project.wait_online(client, NODES - {REVOKED})
+
+    assert states(client)[REVOKED] == {NodeState.UNREGISTERED.value}
+    berlin, revoked_vm = supernode_of(project, REVOKED)
+    assert berlin.processes(revoked_vm, "/flower-supernode ") == {}
+    ended = project.federation("up", "--json")
+    assert ended.returncode == 0, ended.text
+    assert states(client)[REVOKED] == {NodeState.UNREGISTERED.value}, "nobody lets it in again by the way"
+
+
+def test_it_comes_back_with_a_new_key_when_both_operators_say_so(project: Project) -> None:
+    refused = project.federation("rekey", REVOKED)
+    assert refused.returncode == 2
+    assert f"remove {REVOKED} from revoked" in refused.text
+    before = {node["name"]: node["fingerprint"] for node in project.stack_outputs(BERLIN)["nodes"]}
+    edit_central(project, rf"      revoked: \[{REVOKED}\]\n", "")
+
+    told("new key", rotate(project, "rekey", REVOKED))
+
+    after = {node["name"]: node["fingerprint"] for node in project.stack_outputs(BERLIN)["nodes"]}
+    assert {name for name in after if after[name] != before[name]} == {REVOKED}
+    project.wait_online(project.control(), NODES)
+    result = project.train(rounds=1, nodes=3)
+    assert [each["nodes"] for each in result["rounds"]] == [3]
+
+
+def test_a_zone_taken_from_the_centres_file_is_out_within_a_minute_and_the_other_stays(project: Project) -> None:
+    client = project.control()
+    edit_central(project, r"    - name: paris\n(?:      .*\n)+", "")
+
+    with Presence(lambda: client, {"berlin/supernode-0", "berlin/supernode-1"}) as presence:
+        started = time.monotonic()
+        project.up(CENTRAL)
+        paris, vm_id = supernode_of(project, "paris/supernode-0")
+        wait_until(
+            lambda: (
+                states(client)["paris/supernode-0"] == {NodeState.UNREGISTERED.value}
+                and not paris.processes(vm_id, "/flower-supernode ")
+            ),
+            timeout_s=REVOCATION_LIMIT_S,
+            what=lambda: f"paris out: {states(client)}",
+        )
+        seconds = time.monotonic() - started
+
+    print(f"\nzone revoked, from the beginning of pulumi up: {seconds:.1f} s")
+    assert seconds <= REVOCATION_LIMIT_S
+    assert {name: seen for name, seen in presence.seen.items() if seen != ["online"]} == {}
+
+
+def test_no_private_key_came_to_light_in_any_of_this(project: Project) -> None:
+    (superlink,) = ZoneView(project.zones["madrid"]).vms()
+    own_context = f"OneGate of madrid, VM {superlink}, /service?extended=true"
+
+    evidence = list(public_evidence(project))
+    assert len(evidence) > 50
+    assert [where for where, content in evidence if where != own_context and found_in(content, [marker()])] == []
