@@ -85,6 +85,8 @@ async def test_the_process_driver_rewrites_context_and_token_of_a_running_guest_
     renewed = spec_for(tmp_path / "vm", image=image, context={"A": "it's 2"}, token="new")
     async with driver_for(spec) as driver:
         await driver.start(spec, lambda _: None)
+        # Between fork and exec a guest does not carry its mark yet.
+        await eventually(lambda: processes_of(spec), "the guest runs")
         running = processes_of(spec)
 
         await driver.renew_context(renewed)
