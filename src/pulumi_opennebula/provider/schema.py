@@ -21,6 +21,10 @@ from pulumi_opennebula.version import VERSION
 SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 """Whole numbers are `number`, as in the bridged package's schema."""
 
+MODULE_FORMAT = "(.*)(?:/[^/]*)"
+"""How the engine gets a module from a token: `index` from `opennebula:index/image:Image`, as bridged packages say it.
+Without it `pulumi package get-schema` takes `index/image` for a module and refuses it (3.259.0)."""
+
 
 def schema_text() -> str:
     """The schema as JSON text."""
@@ -41,6 +45,7 @@ def schema() -> dict[str, Any]:
         "version": VERSION,
         "displayName": "OpenNebula",
         "description": "OpenNebula resources, over XML-RPC and OneFlow.",
+        "meta": {"moduleFormat": MODULE_FORMAT},
         "config": {"variables": _properties(settings), "defaults": _required(settings)},
         "provider": {
             "inputProperties": _properties(settings),
