@@ -179,7 +179,10 @@ def _has_outputs(item: Property) -> bool:
 
 
 def _ordered_like(item: Property, given: Any, found: Any) -> Any:
-    if not isinstance(item.type, ListOf) or not isinstance(found, list) or not isinstance(given, list):
+    """The cloud's elements in the program's order; a list whose order means something is in it already."""
+    if not item.unordered or not isinstance(item.type, ListOf):
+        return found
+    if not isinstance(found, list) or not isinstance(given, list):
         return found
     pairs, _, rest = paired(item, item.type, found, given)
     by_new = {new: old for old, new in pairs}
