@@ -29,6 +29,7 @@ LOCK = Property(
     name="lock",
     type="string",
     choices=("USE", "MANAGE", "ADMIN", "ALL", "UNLOCK"),
+    nothing="UNLOCK",
     description="Lock level: `USE`, `MANAGE`, `ADMIN` or `ALL`; `UNLOCK` removes a lock.",
 )
 

@@ -73,6 +73,8 @@ class Property:
     """A list of records whose order means something only among those that are equal in this property."""
     nocase: bool = False
     """OpenNebula stores the text in upper case, so that case is no difference."""
+    nothing: str = ""
+    """A value that says the same as absence."""
     json: bool = False
     """The text is JSON and is compared by meaning."""
     attribute: str = ""

@@ -87,6 +87,8 @@ def _sorted(item: Property, values: list[Any]) -> list[Any]:
 
 
 def _absent(item: Property, type_: Type, old: Any, new: Any, path: Path) -> list[Change]:
+    if item.nothing and item.nothing in {old, new}:
+        return []
     if new is None:
         gone = old is None or item.computed or item.local or _empty(type_, old)
         return [] if gone else [Change(path=path, kind=Kind.DELETE)]

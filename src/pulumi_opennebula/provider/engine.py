@@ -25,6 +25,7 @@ from pulumi_opennebula.provider.settings import ZoneSettings, has_unknown, setti
 from pulumi_opennebula.provider.values import (
     FAILED,
     IMPORTED,
+    UNREAD,
     Secrets,
     Values,
     is_unknown,
@@ -204,6 +205,8 @@ class OpenNebulaProvider(sdk.Provider):
         call = self._call("update", request.urn, request.timeout)
         carried = {name: old[name] for name in handler.carried if name in old}
         try:
+            if old.get(UNREAD):
+                old = await self._read_again(call, handler, request.resource_id, old)
             await handler.update(call, request.resource_id, old, new)
             state = await self._state(call, handler, request.resource_id, new, carried)
         except OpenNebulaError as err:
@@ -258,6 +261,12 @@ class OpenNebulaProvider(sdk.Provider):
             )
         return states.settled(handler.definition, inputs, seen, same_template)
 
+    async def _read_again(self, call: Call, handler: Handler, id_: str, old: Values) -> Values:
+        """The state of an object that could not be read when it was made or changed last."""
+        seen = await handler.read(call, id_, old)
+        kept = {name: old[name] for name in (IMPORTED, FAILED) if old.get(name)}
+        return old if seen is None else states.settled(handler.definition, old, seen, same_template) | kept
+
     async def _partial(
         self,
         call: Call,
@@ -274,7 +283,7 @@ class OpenNebulaProvider(sdk.Provider):
             state = await self._state(call, handler, id_, inputs, carried)
         except OpenNebulaError:
             logging.getLogger(__name__).debug("no state of %s after a failure", id_, exc_info=True)
-            state = {name: value for name, value in inputs.items() if not is_unknown(value)}
+            state = {name: value for name, value in inputs.items() if not is_unknown(value)} | {UNREAD: True}
         if isinstance(cause, FailedObjectError) and handler.replaced_where_failed:
             state[FAILED] = True
         return PartialError(cause, id_, self._wrapped(handler, state, inputs, secrets), wrapped(inputs, secrets))

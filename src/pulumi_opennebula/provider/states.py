@@ -94,7 +94,8 @@ def imported_inputs(resource: Resource, state: Values) -> Values:
 def adopted(old: Values, new: Values) -> Values:
     """The state of an imported object as far as the program speaks of it: the rest belongs to others.
 
-    An import takes every tag, section and held address, because there is no program yet to say which are its own.
+    An import takes every tag, section and held address, because there is no program yet to say which are its own. A
+    program that lists addresses to hold lists all of its own: those that it leaves out are released.
     """
     seen = dict(old)
     for name in ("tags", "tagsAll"):
@@ -104,8 +105,8 @@ def adopted(old: Values, new: Values) -> Values:
     if old.get("templateSections"):
         names = {str(item.get("name", "")).upper() for item in new.get("templateSections") or []}
         seen["templateSections"] = [item for item in old["templateSections"] if str(item["name"]).upper() in names]
-    if old.get("holdIps"):
-        seen["holdIps"] = [address for address in old["holdIps"] if address in (new.get("holdIps") or [])]
+    if new.get("holdIps") is None:
+        seen.pop("holdIps", None)
     return seen
 
 

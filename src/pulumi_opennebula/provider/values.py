@@ -21,6 +21,8 @@ IMPORTED: Final = "__imported"
 """In the state of an object that was adopted: some of its inputs nobody can know."""
 FAILED: Final = "__failed"
 """In the state of an object that was made and ended in an error state: the next `up` replaces it."""
+UNREAD: Final = "__unread"
+"""In the state of an object that could not be read after it was made or changed: what it has, only the cloud knows."""
 
 
 class Unknown:

@@ -12,7 +12,7 @@ from pulumi_opennebula.provider.resources.base import Call, Handler
 from pulumi_opennebula.provider.resources.ranges import check_range, held_in, held_like, ranges_in, set_held
 from pulumi_opennebula.provider.resources.virtual_network import is_ready, state_of
 from pulumi_opennebula.provider.templates import Attribute, Body, render, text_at
-from pulumi_opennebula.provider.values import Values
+from pulumi_opennebula.provider.values import IMPORTED, Values
 from pulumi_opennebula.provider.vectors import scalar_attributes, scalar_properties, spelled_like
 
 PLAIN: Final = (
@@ -114,13 +114,16 @@ class AddressRangeHandler(Handler):
         )
 
     async def delete(self, call: Call, id_: str, old: Values) -> None:
-        """Release holds and free the range; oned refuses while a VM has an address of it."""
+        """Release the program's holds and free the range; oned refuses while anybody else has an address of it."""
         network, number = _numbers(id_)
         found = await self.read(call, id_, old)
         if found is None:
             return
         held = set(found.get("heldIps") or [])
-        await set_held(call, network, {"holdIps": [ip for ip in old.get("holdIps") or [] if ip in held]}, {})
+        # A range that was imported may have more on hold than its program ever said.
+        taken_over = old.get("heldIps") or [] if old.get(IMPORTED) else []
+        known = dict.fromkeys([*(old.get("holdIps") or []), *taken_over])
+        await set_held(call, network, {"holdIps": [ip for ip in known if ip in held]}, {})
         try:
             async with call.zone.networks_changing[str(network)]:
                 await call.zone.oned.call("vn.free_ar", network, number)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pulumi_opennebula.definitions.service import SERVICE
 from pulumi_opennebula.errors import FailedObjectError, InputError, NotFoundError, RefusedError
 from pulumi_opennebula.provider.checks import Findings
-from pulumi_opennebula.provider.diffs import Change
+from pulumi_opennebula.provider.diffs import Change, Kind
 from pulumi_opennebula.provider.resources import documents, shared
 from pulumi_opennebula.provider.resources.base import Call, Handler
 from pulumi_opennebula.provider.templates import children, text_at
@@ -42,6 +42,9 @@ RECOVERABLE: Final = frozenset({7, 9, 13})
 UNDEPLOY_FAILED: Final = frozenset({6, 14})
 WARNING: Final = 4
 SHOWN_LOG_LINES: Final = 5
+RECOVERY_LOOKS: Final = 30
+"""How often a failed service may look unchanged after `recover`, about a minute: it keeps its state until the retry has
+come to an end (recorded on 7.0.1: 7, then 2)."""
 
 
 class ServiceHandler(Handler):
@@ -59,7 +62,15 @@ class ServiceHandler(Handler):
             documents.check_roles(extra, findings, ("extraTemplate",), complete=False)
 
     def refine(self, changes: list[Change], old: Values, new: Values) -> list[Change]:
-        """A change of cardinalities scales in place; any other change of the extra template replaces."""
+        """A change of cardinalities scales in place; any other change of the extra template replaces.
+
+        A service that failed differs from one that runs, which is what every program wants: an update mends it.
+        """
+        found = self._refined(changes, old, new)
+        broken = old.get("state") in FAILED or old.get("state") == WARNING
+        return [*found, Change(path=("state",), kind=Kind.UPDATE)] if broken and not found else found
+
+    def _refined(self, changes: list[Change], old: Values, new: Values) -> list[Change]:
         before, after = old.get("extraTemplate"), new.get("extraTemplate")
         if old.get(IMPORTED):
             return _refine_imported(changes, old, after)
@@ -113,7 +124,7 @@ class ServiceHandler(Handler):
         if _state(document) in RECOVERABLE:
             call.progress(f"service {id_}: recovering from {STATES[_state(document)]}")
             await call.zone.flow.action(_path(id_), "recover")
-        await self._running(call, id_, timeout_s)
+        await self._running(call, id_, timeout_s, before=document)
         document = await call.zone.document(_path(id_)) or {}
         seen = role_sizes(document)
         for name, wanted in _cardinalities(new.get("extraTemplate")).items():
@@ -159,11 +170,18 @@ class ServiceHandler(Handler):
         )
 
     async def _running(
-        self, call: Call, id_: str, timeout_s: float, *, role: str | None = None, size: int | None = None
+        self,
+        call: Call,
+        id_: str,
+        timeout_s: float,
+        *,
+        role: str | None = None,
+        size: int | None = None,
+        before: Object | None = None,
     ) -> None:
         await call.zone.services.until(
             id_,
-            running(call.progress, role=role, size=size),
+            running(call.progress, role=role, size=size, before=before),
             what=f"service {id_}",
             timeout_s=timeout_s,
             describe=progress_or_gone,
@@ -238,16 +256,28 @@ def role_sizes(document: Object) -> dict[str, int]:
 
 
 def running(
-    progress: Callable[[str], None], *, role: str | None = None, size: int | None = None
+    progress: Callable[[str], None],
+    *,
+    role: str | None = None,
+    size: int | None = None,
+    before: Object | None = None,
 ) -> Callable[[Object | None], bool]:
     """Judge whether a service runs (and a role has its size), reporting each change of its roles.
+
+    Args:
+        progress: Shows a line.
+        role: The role that must have a size.
+        size: How many VMs.
+        before: The service before `recover`, whose failure it may show for a while still.
 
     Raises (when called):
         FailedObjectError: it failed, is in WARNING or is gone, with what OneFlow logged.
     """
     shown: list[str] = []
+    looks = 0
 
     def decide(found: Object | None) -> bool:
+        nonlocal looks
         if found is None:
             raise _failed(found, "somebody deleted it, or OneFlow gave it up")
         state = _state(found)
@@ -255,6 +285,9 @@ def running(
         if line not in shown[-1:]:
             shown.append(line)
             progress(line)
+        if before is not None and state in RECOVERABLE and _same_failure(before, found) and looks < RECOVERY_LOOKS:
+            looks += 1
+            return False
         if state == WARNING or state in FAILED:
             raise _failed(found, log_of(found))
         return state == RUNNING and (role is None or role_sizes(found).get(role) == size)
@@ -293,6 +326,11 @@ def is_gone(found: Object | None) -> bool:
     if found is not None and _state(found) in UNDEPLOY_FAILED:
         raise _failed(found, log_of(found))
     return found is None or state_of(found) == "DONE"
+
+
+def _same_failure(before: Object, found: Object) -> bool:
+    """Whether a failed service is where it was: nothing was logged since."""
+    return _state(before) == _state(found) and len(_body(before).get("log") or []) == len(_body(found).get("log") or [])
 
 
 def _failed(found: Object | None, reason: str) -> FailedObjectError:

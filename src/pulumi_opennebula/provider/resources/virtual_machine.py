@@ -77,13 +77,14 @@ class VirtualMachineHandler(Handler):
             )
         recreate = str(new.get("onDiskChange") or "").upper() == "RECREATE"
         disks_replace = recreate and (is_unknown(new.get("disks")) or bool(devices.lost_disks(old, new)))
-        held_again = bool(new.get("pending")) and not old.get("pending")
-        found = [
-            change.replacing()
-            if (change.path[0] == "disks" and disks_replace) or (change.path[0] == "pending" and held_again)
-            else change
-            for change in changes
-        ]
+        replacing = {
+            "disks": disks_replace,
+            "pending": bool(new.get("pending")) and not old.get("pending"),
+            # "Virtual machine does not have context, cannot add a new one" (one.vm.updateconf). Of a VM made from a
+            # template only the zone knows whether it has one.
+            "context": not old.get("context") and old.get("templateId") is None,
+        }
+        found = [change.replacing() if replacing.get(str(change.path[0])) else change for change in changes]
         if not old.get(FAILED) and _is_broken(old):
             found.append(Change(path=("lcmstate",), kind=Kind.UPDATE))
         return found
