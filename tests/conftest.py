@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 from collections.abc import Iterator
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Let an interrupt interrupt.
+
+    A shell starts background jobs with SIGINT ignored, and whatever they start inherits that (POSIX, 2.11 of the shell
+    language): tests of Ctrl-C would wait for ever there.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

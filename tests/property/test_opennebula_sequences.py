@@ -25,6 +25,9 @@ from pulumi_opennebula.errors import OpenNebulaError, RefusedError
 from pulumi_opennebula.provider.client.oned import Oned
 from pulumi_opennebula.provider.engine import OpenNebulaProvider
 from pulumi_opennebula.provider.registry import HANDLERS
+from pulumi_opennebula.provider.resources.machine_states import Phase as MachinePhase
+from pulumi_opennebula.provider.resources.machine_states import phase_of
+from pulumi_opennebula.provider.resources.service import FAILED, RUNNING, WARNING
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.values import wrapped
 from pulumi_opennebula.provider.zone import Zone
@@ -203,10 +206,18 @@ class Sequences(RuleBasedStateMachine):
 
     @rule()
     def refresh(self) -> None:
+        self.let_it_come_to_rest()
         before = {name: meaning(entry) for name, entry in self.engine.state.items()}
         self.run(self.engine.refresh())
         after = {name: meaning(entry) for name, entry in self.engine.state.items()}
         assert after == before, "nobody has changed anything"
+
+    def let_it_come_to_rest(self) -> None:
+        """What a cancelled or failed `up` set going ends by itself, one way or another."""
+        end = time.monotonic() + 20
+        while any(under_way(entry) for entry in self.engine.state.values()):
+            assert time.monotonic() < end, "an object stays on its way"
+            self.run(self.engine.refresh())
 
     @rule(fault=st.sampled_from(FAULTS), times=st.integers(1, 3), skip=st.integers(0, 2))
     def up_with_a_fault(self, fault: tuple[str, str], times: int, skip: int) -> None:
@@ -330,6 +341,16 @@ def meaning(entry: Entry) -> Any:
         for shared in {"ars", "holdIps"} - {name for name, value in bare(entry.inputs).items() if value}:
             outputs.pop(shared, None)
     return _bare_meaning(outputs)
+
+
+def under_way(entry: Entry) -> bool:
+    """Whether the state shows a VM or service that changes without anybody's doing."""
+    outputs = bare(entry.outputs)
+    if entry.token.endswith(":VirtualMachine"):
+        body = {"STATE": str(outputs.get("state", "")), "LCM_STATE": str(outputs.get("lcmstate", ""))}
+        return outputs.get("state") is not None and phase_of(body) is MachinePhase.BUSY
+    state = outputs.get("state")
+    return entry.token.endswith(":Service") and state not in {None, RUNNING, WARNING, *FAILED}
 
 
 def _bare_meaning(value: Any) -> Any:
