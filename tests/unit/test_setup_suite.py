@@ -9,8 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from flower_federation.environment import Layout
 from flower_federation.setup import project_folder
-from flower_federation.suite import Counts, Outcome, is_passed, read_counts, stages, summary
+from flower_federation.suite import (
+    Counts,
+    Outcome,
+    Stage,
+    groups,
+    is_passed,
+    read_counts,
+    run_group,
+    stages,
+    summary,
+)
 
 PROJECT = project_folder()
 
@@ -32,6 +43,29 @@ def test_stages_run_from_checks_to_end_to_end_tests_and_cover_every_marker() -> 
     names = [stage.name for stage in stages(fast_only=False, extra=[])]
     assert names == ["ruff check", "ruff format", "mypy", "fast tests", "slow tests", "end-to-end tests"]
     assert [stage.name for stage in stages(fast_only=True, extra=[])] == names[:4]
+
+
+def test_only_slow_and_end_to_end_tests_run_side_by_side() -> None:
+    names = [[stage.name for stage in group] for group in groups(stages(fast_only=False, extra=[]))]
+    assert names == [["ruff check"], ["ruff format"], ["mypy"], ["fast tests"], ["slow tests", "end-to-end tests"]]
+
+
+def test_stages_side_by_side_wait_for_each_other_and_say_which_line_is_whose(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = Layout(project=tmp_path)
+    layout.bin.mkdir(parents=True)
+    for mine, other in (("one", "two"), ("two", "one")):
+        program = layout.bin / mine
+        waiting = f"while ! [ -e {tmp_path / other}.here ]; do sleep 0.02; done"
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path / mine}.here\n{waiting}\necho met {other}\n[ {mine} = one ]\n")
+        program.chmod(0o755)
+    group = [Stage(name=name, command=(name,), label=name) for name in ("one", "two")]
+
+    outcomes = run_group(group, layout=layout, env=dict(os.environ))
+
+    assert [(outcome.name, outcome.returncode) for outcome in outcomes] == [("one", 0), ("two", 1)]
+    assert {"[one] met two", "[two] met one"} <= set(capsys.readouterr().out.splitlines())
 
 
 def test_extra_arguments_reach_every_pytest_call_and_no_other() -> None:
@@ -57,7 +91,8 @@ def test_counts_are_read_from_pytests_report() -> None:
 
 def test_the_summary_names_failed_stages_and_ends_with_totals_in_pytests_manner() -> None:
     text = summary(
-        [checks(1), stage_of_tests("fast tests", 0, passed=7), stage_of_tests("slow tests", 1, passed=2, failed=1)]
+        [checks(1), stage_of_tests("fast tests", 0, passed=7), stage_of_tests("slow tests", 1, passed=2, failed=1)],
+        seconds=5.0,
     )
     assert "failed: ruff check, slow tests" in text
     assert " 1 failed, 9 passed in 5.00s " in text.splitlines()[-1]
@@ -65,7 +100,7 @@ def test_the_summary_names_failed_stages_and_ends_with_totals_in_pytests_manner(
 
 
 def test_a_run_without_any_test_says_so() -> None:
-    assert "no tests ran" in summary([checks(), stage_of_tests("fast tests", 5)]).splitlines()[-1]
+    assert "no tests ran" in summary([checks(), stage_of_tests("fast tests", 5)], seconds=1.0).splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", ["setup", "engine", "lock", "test", "demo", "federation", "image", "preview"])
