@@ -78,7 +78,8 @@ def _add_zone_options(command: argparse.ArgumentParser) -> None:
         "--driver",
         default="process",
         help="process: a VM is a folder and processes; nspawn: a container with the image's own root file system "
-        "(needs root, and --onegate-host); fake: VMs in memory (default process)",
+        "(needs root, and --onegate-host); qemu: an emulated machine that boots the QCOW2 (the same, and slow without "
+        "KVM); fake: VMs in memory (default process)",
     )
     command.add_argument(
         "--share",

@@ -108,7 +108,7 @@ class Executor:
         made = next(iter(vectors(tree, "CONTEXT")), {})
         has_token = flag(made, "TOKEN")
         nic = next((item for item in vectors(tree, "NIC") if text(item, "IP")), {})
-        images = [Path(text(disk, "SOURCE")) for disk in vectors(tree, "DISK") if text(disk, "IMAGE_ID")]
+        disks = [disk for disk in vectors(tree, "DISK") if text(disk, "IMAGE_ID")]
         return GuestSpec(
             vm_id=id_,
             zone=self.model.settings.name,
@@ -118,7 +118,8 @@ class Executor:
             context={key: str(value) for key, value in made.items()},
             token=self._token(vm) if has_token else None,
             address=text(nic, "IP") or None,
-            images=tuple(images),
+            images=tuple(Path(text(disk, "SOURCE")) for disk in disks),
+            root_mb=int(text(disks[0], "SIZE")) if disks else None,
             shares=self.model.settings.shares,
             nics=nics_of(made, vectors(tree, "NIC"), vectors(tree, "SECURITY_GROUP_RULE")),
             memory_mb=int(text(tree, "MEMORY") or 1024),

@@ -26,6 +26,7 @@ from zonebox.drivers.base import Driver
 from zonebox.drivers.fake import FakeDriver
 from zonebox.drivers.nspawn import NspawnDriver
 from zonebox.drivers.process import ProcessDriver
+from zonebox.drivers.qemu import QemuDriver
 from zonebox.errors import ConfigError
 from zonebox.executor import Executor
 from zonebox.faults import FaultTable
@@ -233,7 +234,7 @@ def make_driver(name: str, *, onegate: tuple[str, int] | None = None) -> Driver:
     """The driver with a name.
 
     Args:
-        name: process, nspawn or fake.
+        name: process, nspawn, qemu or fake.
         onegate: address and port of the zone's OneGate, for drivers whose guests cannot reach the host by themselves.
 
     Raises:
@@ -242,6 +243,7 @@ def make_driver(name: str, *, onegate: tuple[str, int] | None = None) -> Driver:
     makers: dict[str, Callable[[], Driver]] = {
         "process": ProcessDriver,
         "nspawn": lambda: NspawnDriver(onegate=onegate),
+        "qemu": lambda: QemuDriver(onegate=onegate),
         "fake": FakeDriver,
     }
     if name not in makers:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from flower_federation.imaging.base import TOOLS as BUILD_TOOLS
 from zonebox.drivers.nspawn import TOOLS as NSPAWN_TOOLS
+from zonebox.drivers.qemu import OVMF
+from zonebox.drivers.qemu import TOOLS as QEMU_TOOLS
 
-BOOT_TOOLS: Mapping[str, str] = {**NSPAWN_TOOLS}
+BOOT_TOOLS: Mapping[str, str] = {**NSPAWN_TOOLS, **QEMU_TOOLS}
 
 
-def missing_packages(which: Callable[[str], str | None] = shutil.which) -> list[str]:
+def missing_packages(which: Callable[[str], str | None] = shutil.which, *, ovmf: Path = OVMF) -> list[str]:
     """Debian packages that this machine lacks.
 
     Args:
         which: Finds a program, for tests.
+        ovmf: Where UEFI for virtual machines is, which has no program.
     """
     wanted = {**BUILD_TOOLS, **BOOT_TOOLS}
-    return sorted({package for program, package in wanted.items() if which(program) is None})
+    missing = {package for program, package in wanted.items() if which(program) is None}
+    return sorted(missing | ({"ovmf"} if not ovmf.is_dir() else set()))
 
 
 def install_command(packages: list[str]) -> tuple[str, ...]:

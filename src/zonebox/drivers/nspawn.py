@@ -99,7 +99,7 @@ class NspawnDriver(MachineDriver):
         """End leftovers, and remove network, mounts and control groups. Idempotent."""
         await self._wiring.disconnect(spec)
         await unmount_root(spec.folder, self._run)
-        remove_groups(self._wiring.namespace(spec))
+        await remove_groups(self._wiring.namespace(spec))
 
     async def close(self) -> None:
         """Let go of all guests without stopping them."""

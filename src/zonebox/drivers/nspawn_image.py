@@ -104,7 +104,7 @@ async def mount_root(root: RootFolder | RootDisk, folder: Path, cache: Path, run
         raw = _unpacked_place(root.path, cache)
         if not await asyncio.to_thread(raw.exists):
             await _unpack(root.path, raw, run)
-        await _mount_partition(raw, lower, run)
+        await mount_partition(raw, lower, run)
     try:
         options = f"lowerdir={lower},upperdir={upper},workdir={work}"
         await run("mount", "-t", "overlay", "overlay", "-o", options, str(merged))
@@ -146,7 +146,17 @@ def _drop_orphans(cache: Path) -> None:
             source.unlink()
 
 
-async def _mount_partition(raw: Path, target: Path, run: Run) -> None:
+async def mount_partition(raw: Path, target: Path, run: Run) -> None:
+    """Mount the Linux root partition of a raw disk, read-only.
+
+    Args:
+        raw: the disk.
+        target: an empty folder.
+        run: runs sfdisk and mount.
+
+    Raises:
+        DriverError: there is none, or more than one, or a program refuses.
+    """
     table = json.loads(await run("sfdisk", "--json", str(raw)))["partitiontable"]
     found = [part for part in table["partitions"] if part["type"].upper() == _LINUX_FILESYSTEM]
     if len(found) != 1:

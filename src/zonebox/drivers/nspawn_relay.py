@@ -82,7 +82,7 @@ def socket_in(namespace: Path, address: tuple[str, int]) -> socket.socket:
     def make() -> None:
         # setns moves this thread only, and the thread ends here: the rest of the process stays where it was.
         try:
-            _enter(namespace)
+            enter(namespace)
             listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             try:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -103,7 +103,12 @@ def socket_in(namespace: Path, address: tuple[str, int]) -> socket.socket:
     return made[0]
 
 
-def _enter(namespace: Path) -> None:
+def enter(namespace: Path) -> None:
+    """Move the calling thread into a network namespace, for good: sockets that it makes belong there.
+
+    Raises:
+        OSError: no such namespace, or no right to enter it.
+    """
     library = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
