@@ -85,7 +85,9 @@ def lay_out(payload: Path, root: Path, *, appliance: Path, python: str) -> None:
     """
     prefix = root / PREFIX
     packages = prefix / "lib" / f"python{python}" / "site-packages"
-    shutil.copytree(payload / "site-packages", packages, symlinks=True)
+    # uv's lock on its target folder stays behind, for everybody to write to.
+    ignore = shutil.ignore_patterns(".lock")
+    shutil.copytree(payload / "site-packages", packages, symlinks=True, ignore=ignore)
     shutil.copytree(payload / "bin", prefix / "bin", symlinks=True)
     shutil.copytree(appliance, packages / "flower_appliance", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("python", "python3"):
