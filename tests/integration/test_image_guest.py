@@ -1,0 +1,187 @@
+"""A SuperLink and a SuperNode of the built image under real systemd: READY, hardened, and restarted only where needed.
+
+One pair of guests serves the module's reading tests; it boots once, in the first test's fixture.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from pulumi_flower.control import ControlClient
+from pulumi_flower.errors import RefusedError
+from tests.image_support import MARKS, Appliance, Guests, Inside, appliance, eventually, guests_of
+from zonebox.drivers.nspawn import NspawnDriver
+
+pytestmark = MARKS
+in_module = pytest.mark.asyncio(loop_scope="module")
+"""For tests of guests that the whole module shares."""
+__all__ = ["appliance"]
+
+MOST_EXPOSURE = 4.0
+DATA = "/srv/data"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def guests(tmp_path_factory: pytest.TempPathFactory, appliance: Appliance) -> AsyncIterator[Guests]:
+    """VM 1, a SuperLink, and VM 2, a SuperNode with data that waits for its enrolment."""
+    folder = tmp_path_factory.mktemp("guests")
+    data = folder / "data"
+    data.mkdir()
+    (data / "rows.csv").write_text("1,2\n")
+    image = appliance.document(folder)
+    async with guests_of(folder, image, lambda gate, switch: NspawnDriver(onegate=gate, switch=switch)) as made:
+        await made.start(made.spec(1, made.superlink(), name="superlink_0_(service_1)"))
+        await made.start(made.spec(2, made.supernode(), shares={DATA: data}))
+        await made.eventually(1, 90, READY="YES", FL_STATE="online")
+        await made.eventually(2, 60, READY="YES", FL_STATE="waiting")
+        yield made
+
+
+async def enrolled(guests: Guests, vm_id: int) -> None:
+    """Register the node's key, as an administrator does, and wait until it is online."""
+    if guests.onegate.of(vm_id).get("FL_STATE") != "online":
+        await guests.register(vm_id)
+    await guests.eventually(vm_id, 60, FL_STATE="online")
+
+
+@in_module
+async def test_a_node_is_online_once_it_is_enrolled_and_knows_its_id(guests: Guests) -> None:
+    await enrolled(guests, 2)
+    assert guests.onegate.of(2)["FL_NODE_ID"].isdigit()
+    assert guests.onegate.of(1)["FL_ENDPOINT"] == "10.10.1.11:9092"
+
+
+@in_module
+async def test_every_unit_of_ours_is_hardened(guests: Guests) -> None:
+    await enrolled(guests, 2)
+    exposures: dict[str, float] = {}
+    for vm_id in (1, 2):
+        found = Inside(guests, vm_id).run("systemd-analyze", "security", "--no-pager", "--json=short")
+        exposures |= {row["unit"]: float(row["exposure"]) for row in json.loads(found) if "flower" in row["unit"]}
+    assert {"flower-appliance.service", "flower-superlink.service", "flower-gateway.service"} < set(exposures)
+    assert "flower-supernode.service" in exposures
+    assert {unit: score for unit, score in exposures.items() if score > MOST_EXPOSURE} == {}
+
+
+@in_module
+async def test_services_are_not_root_and_keys_are_their_owners_alone(guests: Guests) -> None:
+    await enrolled(guests, 2)
+    keys = {
+        1: ("flower-superlink.service", "/etc/flower/certs/server.key"),
+        2: ("flower-supernode.service", "/etc/flower/certs/node.key"),
+    }
+    for vm_id, (unit, key) in keys.items():
+        inside = Inside(guests, vm_id)
+        assert inside.run("stat", "--format=%U", f"/proc/{inside.pid_of(unit)}") == "flower"
+        assert inside.run("stat", "--format=%U %a", key) == "flower 600"
+
+
+@in_module
+async def test_a_service_cannot_read_the_context_with_its_token(guests: Guests) -> None:
+    inside = Inside(guests, 1)
+    refused = "setpriv --reuid flower --regid flower --clear-groups cat /context/token.txt /context/context.sh || true"
+    assert inside.run("sh", "-c", refused) == ""
+
+
+@in_module
+async def test_the_data_is_there_for_reading_only(guests: Guests) -> None:
+    await enrolled(guests, 2)
+    inside = Inside(guests, 2)
+    unit = inside.pid_of("flower-supernode.service")
+    mounts = inside.run("sh", "-c", f"grep ' {DATA} ' /proc/{unit}/mounts")
+    assert re.search(rf" {DATA} \S+ ro[, ]", mounts)
+
+
+@in_module
+async def test_a_new_context_reloads_the_gateway_and_restarts_nothing(guests: Guests) -> None:
+    inside = Inside(guests, 1)
+    before = {unit: inside.pid_of(f"flower-{unit}.service") for unit in ("superlink", "gateway", "appliance")}
+    with pytest.raises(RefusedError, match="network"):
+        await guests.control(ControlClient.list_nodes, inside=2)
+
+    await guests.renew(1, FL_ADMIN_NETWORKS="10.10.1.1/32 10.10.1.12/32")
+
+    async def is_let_in() -> bool:
+        try:
+            await guests.control(ControlClient.list_nodes, inside=2)
+        except RefusedError:
+            return False
+        return True
+
+    await eventually(is_let_in, "the gateway lets VM 2 in", 30)
+    await guests.eventually(1, 30, READY="YES", FL_STATE="online")
+    assert before == {unit: inside.pid_of(f"flower-{unit}.service") for unit in before}
+
+
+@in_module
+async def test_a_restart_of_the_appliance_interrupts_no_service_and_knows_the_node_again(guests: Guests) -> None:
+    await enrolled(guests, 2)
+    inside = Inside(guests, 2)
+    node, own = inside.pid_of("flower-supernode.service"), inside.pid_of("flower-appliance.service")
+    node_id = guests.onegate.of(2)["FL_NODE_ID"]
+    inside.run("systemctl", "restart", "flower-appliance.service")
+    await eventually(lambda: inside.pid_of("flower-appliance.service") not in ("0", own), "the appliance is new", 30)
+    await guests.eventually(2, 60, READY="YES", FL_STATE="online", FL_NODE_ID=node_id)
+    assert inside.pid_of("flower-supernode.service") == node
+    logged = inside.run("cat", "/var/log/flower/flower-supernode.log")
+    assert logged.count(f"SuperNode ID: {node_id}") == 1
+
+
+@in_module
+async def test_a_killed_service_comes_back_by_itself(guests: Guests) -> None:
+    await enrolled(guests, 2)
+    inside = Inside(guests, 2)
+    before = inside.pid_of("flower-supernode.service")
+    inside.run("kill", "-KILL", before)
+    await eventually(
+        lambda: inside.pid_of("flower-supernode.service") not in ("0", before), "systemd starts it again", 30
+    )
+
+
+@in_module
+async def test_an_empty_data_folder_is_an_error_and_not_ready(guests: Guests) -> None:
+    empty = guests.folder / "empty"
+    empty.mkdir()
+    await guests.start(guests.spec(3, guests.supernode(), shares={DATA: empty}))
+    await eventually(lambda: "is empty" in guests.onegate.error_of(3), "FL_ERROR tells of the empty folder", 60)
+    assert guests.onegate.of(3).get("READY") != "YES"
+    await guests.driver.stop(3, hard=True)
+
+
+@in_module
+async def test_another_flower_version_than_the_baked_one_is_refused(guests: Guests) -> None:
+    await guests.start(guests.spec(4, guests.supernode(FL_FLOWER_VERSION="1.40.0")))
+    await eventually(lambda: "1.40.0" in guests.onegate.error_of(4), "FL_ERROR names the version", 60)
+    assert "Use an image with Flower 1.40.0" in guests.onegate.error_of(4)
+    assert Inside(guests, 4).pid_of("flower-supernode.service") == "0"
+    await guests.driver.stop(4, hard=True)
+
+
+def test_the_image_holds_nothing_that_two_machines_must_not_share(appliance: Appliance) -> None:
+    root = appliance.root
+    assert (root / "etc/machine-id").read_text() == ""
+    assert not list(root.glob("etc/ssh/ssh_host_*"))
+    assert not list(root.glob("var/lib/systemd/random-seed"))
+    assert not [path for path in root.rglob("*.key") if path.is_file()]
+    hashes = {line.split(":")[0]: line.split(":")[1] for line in (root / "etc/shadow").read_text().splitlines()}
+    assert {name: value for name, value in hashes.items() if value not in ("*", "!", "!*")} == {}
+
+
+def test_nothing_in_the_image_downloads_by_itself_or_writes_for_everybody(appliance: Appliance) -> None:
+    system = appliance.root / "etc/systemd/system"
+    for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
+        assert (system / timer).readlink() == Path("/dev/null")
+    loose = [
+        str(path)
+        for folder in ("etc", "opt", "usr/local")
+        for path in (appliance.root / folder).rglob("*")
+        if not path.is_symlink() and path.lstat().st_mode & stat.S_IWOTH
+    ]
+    assert loose == []

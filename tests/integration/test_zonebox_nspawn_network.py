@@ -1,0 +1,174 @@
+"""The nspawn driver's networks for real: bridges, routes, security groups and the relay, between empty namespaces.
+
+Every address is inside a namespace that the test makes and removes; the host's own network is not touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from tests.image_support import MARKS, OPEN, require_tools, tool
+from zonebox.drivers.base import DriverError
+from zonebox.drivers.nics import NicSpec, SecurityRule
+from zonebox.drivers.nspawn_network import NETNS, NspawnNetwork
+from zonebox.drivers.nspawn_relay import Relay, socket_in
+
+pytestmark = MARKS
+
+
+def nic(vm_id: int, *rules: SecurityRule, network: int = 1) -> NicSpec:
+    return NicSpec(
+        nic_id=0,
+        bridge=f"onebr{network}",
+        mac=f"02:00:0a:0a:{network:02x}:{vm_id:02x}",
+        ip=f"10.10.{network}.{10 + vm_id}",
+        mask="255.255.255.0",
+        gateway=f"10.10.{network}.1",
+        rules=rules,
+    )
+
+
+@asynccontextmanager
+async def network(zone: str = "lab") -> AsyncIterator[NspawnNetwork]:
+    """A switch of the test's own; guests' namespaces go with it."""
+    require_tools()
+    made = NspawnNetwork(zone, switch=f"zbt{uuid.uuid4().hex[:6]}")
+    try:
+        yield made
+    finally:
+        for entry in NETNS.glob(f"{made.switch}*"):
+            tool("ip", "netns", "delete", entry.name)
+
+
+async def plug(net: NspawnNetwork, vm_id: int, interface: NicSpec) -> None:
+    """Connect a guest and configure its address, as its CONTEXT would have it do."""
+    await net.connect(vm_id, (interface,))
+    for words in (
+        f"address add {interface.ip}/24 dev eth0",
+        "link set eth0 up",
+        f"route add default via {interface.gateway}",
+    ):
+        tool("ip", "-n", net.namespace(vm_id), *words.split())
+
+
+@contextlib.contextmanager
+def listening(net: NspawnNetwork, vm_id: int, interface: NicSpec, port: int) -> Iterator[None]:
+    with contextlib.closing(socket_in(net.namespace_path(vm_id), (interface.ip, port))):
+        yield
+
+
+def reaches(namespace: str, address: str, port: int) -> bool:
+    """Whether a TCP connection from a namespace succeeds; a dropped packet counts as no after a second."""
+    program = f"import socket; socket.create_connection(('{address}', {port}), 1)"
+    command = ["ip", "netns", "exec", namespace, "python3", "-c", program]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+async def test_guests_of_two_networks_reach_each_other_through_the_gateways() -> None:
+    async with network() as net:
+        one, two, far = nic(1, *OPEN), nic(2, *OPEN), nic(3, *OPEN, network=2)
+        for vm_id, interface in ((1, one), (2, two), (3, far)):
+            await plug(net, vm_id, interface)
+        with listening(net, 1, one, 9092):
+            assert reaches(net.namespace(2), one.ip, 9092)
+            assert reaches(net.namespace(3), one.ip, 9092)
+            assert reaches(net.switch, one.ip, 9092)
+
+
+async def test_only_what_a_security_group_names_gets_in_from_siblings_and_from_the_switch() -> None:
+    fleet = SecurityRule(direction="INBOUND", protocol="TCP", ports="9092")
+    control = SecurityRule(direction="INBOUND", protocol="TCP", ports="9093", first_ip="10.10.1.1")
+    outbound = SecurityRule(direction="OUTBOUND", protocol="ALL")
+    async with network() as net:
+        server, client = nic(1, fleet, control, outbound), nic(2, *OPEN)
+        await plug(net, 1, server)
+        await plug(net, 2, client)
+        with listening(net, 1, server, 9092), listening(net, 1, server, 9093), listening(net, 1, server, 22):
+            seen = {
+                (source, port): reaches(source, server.ip, port)
+                for source in (net.namespace(2), net.switch)
+                for port in (9092, 9093, 22)
+            }
+    assert seen == {
+        (net.namespace(2), 9092): True,
+        (net.namespace(2), 9093): False,
+        (net.namespace(2), 22): False,
+        (net.switch, 9092): True,
+        (net.switch, 9093): True,
+        (net.switch, 22): False,
+    }
+
+
+async def test_a_guest_without_outbound_rules_reaches_no_other_guest_even_as_root_with_another_address() -> None:
+    async with network() as net:
+        server, jailed = nic(1, *OPEN), nic(2, SecurityRule(direction="INBOUND", protocol="ALL"))
+        await plug(net, 1, server)
+        await plug(net, 2, jailed)
+        with listening(net, 1, server, 9092):
+            assert not reaches(net.namespace(2), server.ip, 9092)
+            guest = ["ip", "-n", net.namespace(2)]
+            tool(*guest, "address", "flush", "dev", "eth0")
+            tool(*guest, "address", "add", "10.10.1.77/24", "dev", "eth0")
+            assert not reaches(net.namespace(2), server.ip, 9092)
+
+
+async def test_connecting_again_replaces_rules_and_disconnecting_leaves_nothing() -> None:
+    async with network() as net:
+        server, client = nic(1), nic(2, *OPEN)
+        await plug(net, 1, server)
+        await plug(net, 2, client)
+        await plug(net, 1, replace(server, rules=OPEN))
+        with listening(net, 1, server, 9092):
+            assert reaches(net.namespace(2), server.ip, 9092)
+        for vm_id, interface in ((1, server), (2, client)):
+            await net.disconnect(vm_id, (interface,))
+            await net.disconnect(vm_id, (interface,))
+        inside = ["ip", "netns", "exec", net.switch]
+        assert tool(*inside, "nft", "list", "ruleset") == ""
+        assert tool(*inside, "ip", "-o", "link", "show", "type", "veth") == ""
+        assert {entry.name for entry in NETNS.glob(f"{net.switch}*")} == {net.switch}
+
+
+async def test_a_rule_that_cannot_be_enforced_leaves_the_guest_unplugged() -> None:
+    async with network() as net:
+        with pytest.raises(DriverError, match="RANGE x"):
+            await net.connect(1, (nic(1, SecurityRule(direction="INBOUND", protocol="TCP", ports="x")),))
+        assert not net.namespace_path(1).exists()
+
+
+async def test_the_relay_carries_both_ways_between_a_namespace_and_the_host() -> None:
+    async with network() as net:
+        await net.give_address("169.254.16.9")
+
+        async def upper(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write((await reader.readline()).upper())
+            await writer.drain()
+            writer.close()
+
+        service = await asyncio.start_server(upper, "127.0.0.1", 0)
+        port = service.sockets[0].getsockname()[1]
+        relay = Relay(NETNS / net.switch, listen=("169.254.16.9", 5030), target=("127.0.0.1", port))
+        await relay.start()
+        program = (
+            "import socket; s = socket.create_connection(('169.254.16.9', 5030), 5); s.sendall(b'ready\\n'); "
+            "print(s.makefile().read())"
+        )
+        command = ["ip", "netns", "exec", net.switch, "python3", "-c", program]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "READY"
+        second = Relay(NETNS / net.switch, listen=("169.254.16.9", 5030), target=("127.0.0.1", port))
+        with pytest.raises(DriverError, match=r"169\.254\.16\.9:5030[\s\S]*another --onegate-host"):
+            await second.start()
+        await relay.close()
+        service.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 1)
