@@ -99,6 +99,7 @@ def appliance_image(common: Common, settings: ImageSettings, *, provider: openne
         description=f"Flower appliance {common.flower_version}; its role comes from CONTEXT",
         datastore_id=settings.datastore_id,
         path=str(settings.path),
+        checksum=settings.checksum,
         size=settings.size_mb,
         type="OS",
         persistent=False,

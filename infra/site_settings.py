@@ -25,7 +25,7 @@ _NETWORK_KEYS = (
     "gateway",
     "dns",
 )
-_IMAGE_KEYS = ("path", "name", "id", "datastoreId", "sizeMb")
+_IMAGE_KEYS = ("path", "name", "id", "checksum", "datastoreId", "sizeMb")
 _DEFAULT_DATASTORE = 1  # "default", the image datastore that a new OpenNebula creates
 
 
@@ -66,6 +66,8 @@ class ImageSettings:
     datastore_id: int
     size_mb: int | None
     """Only for a file whose size the front-end cannot tell."""
+    checksum: str | None = None
+    """SHA-256 that the file at `path` must have; the provider compares before it imports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,4 +121,5 @@ def _read_image(section: Section, machine: Surroundings) -> ImageSettings:
         existing_id=section.integer("id") if section.has("id") else None,
         datastore_id=section.integer("datastoreId", _DEFAULT_DATASTORE),
         size_mb=section.integer("sizeMb") if section.has("sizeMb") else None,
+        checksum=section.optional_text("checksum"),
     )

@@ -92,7 +92,8 @@ class Executor:
         goal = files.target(self.state, int(image["DATASTORE_ID"]), id_)
         error = ""
         try:
-            await asyncio.to_thread(files.bring_in, image["PATH"], int(image["SIZE"]), goal)
+            sha1 = text(image["TEMPLATE"], "SHA1")
+            await asyncio.to_thread(files.bring_in, image["PATH"], int(image["SIZE"]), goal, sha1=sha1)
         except files.FileError as problem:
             error = str(problem)
         with self.model.store.transaction():

@@ -276,6 +276,13 @@ def test_an_existing_network_and_image_are_used_and_the_group_goes_on_the_cards(
     assert template["disks"] == [{"imageId": 7}]
 
 
+def test_the_checksum_of_an_uploaded_image_reaches_the_provider(tmp_path: Path) -> None:
+    cloud = RecordingCloud(stacks={MADRID: centre()})
+    run_zone(cloud, tmp_path, image={"path": "dist/flower.qcow2", "checksum": "ab" * 32})
+
+    assert cloud.one(IMAGE).inputs["checksum"] == "ab" * 32
+
+
 @pytest.mark.parametrize(
     ("stacks", "changes", "value", "remedy"),
     [

@@ -34,6 +34,14 @@ IMAGE = Resource(
             description="Path on the front-end or URL that the datastore driver copies the image from.",
         ),
         Property(
+            name="checksum",
+            type="string",
+            local=True,
+            replace=True,
+            description="SHA-256 of the file at `path` (64 hex digits, `sha256:` before them or not), compared before "
+            "anything is imported; an addition to the bridged package. The file must be readable where Pulumi runs.",
+        ),
+        Property(
             name="size",
             type="integer",
             computed=True,

@@ -75,6 +75,10 @@ class ImageArgs:
     """`OS`, `CDROM`, `DATABLOCK`, `KERNEL`, `RAMDISK` or `CONTEXT`."""
     path: pulumi.Input[str] | None = pulumi.property("path", default=None)
     """Path on the front-end or URL that the datastore driver copies the image from."""
+    checksum: pulumi.Input[str] | None = pulumi.property("checksum", default=None)
+    """SHA-256 of the file at `path` (64 hex digits, `sha256:` before them or not), compared before anything is
+    imported; an addition to the bridged package. The file must be readable where Pulumi runs.
+    """
     size: pulumi.Input[int] | None = pulumi.property("size", default=None)
     """Size in MB; a data block needs it."""
     clone_from_image: pulumi.Input[str] | None = pulumi.property("cloneFromImage", default=None)
@@ -126,6 +130,10 @@ class Image(OpenNebulaResource):
     """`OS`, `CDROM`, `DATABLOCK`, `KERNEL`, `RAMDISK` or `CONTEXT`."""
     path: pulumi.Output[str] = pulumi.property("path")
     """Path on the front-end or URL that the datastore driver copies the image from."""
+    checksum: pulumi.Output[str | None] = pulumi.property("checksum")
+    """SHA-256 of the file at `path` (64 hex digits, `sha256:` before them or not), compared before anything is
+    imported; an addition to the bridged package. The file must be readable where Pulumi runs.
+    """
     size: pulumi.Output[int] = pulumi.property("size")
     """Size in MB; a data block needs it."""
     clone_from_image: pulumi.Output[str | None] = pulumi.property("cloneFromImage")
@@ -182,6 +190,7 @@ class Image(OpenNebulaResource):
         description: pulumi.Input[str] | None = None,
         type: pulumi.Input[str] | None = None,
         path: pulumi.Input[str] | None = None,
+        checksum: pulumi.Input[str] | None = None,
         size: pulumi.Input[int] | None = None,
         clone_from_image: pulumi.Input[str] | None = None,
         persistent: pulumi.Input[bool] | None = None,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from pulumi_opennebula.definitions.image import IMAGE
 from pulumi_opennebula.errors import FailedObjectError, InputError
 from pulumi_opennebula.provider.checks import Findings
-from pulumi_opennebula.provider.resources import shared
+from pulumi_opennebula.provider.diffs import Change
+from pulumi_opennebula.provider.resources import image_checksum, shared
 from pulumi_opennebula.provider.resources.base import Call, Handler
 from pulumi_opennebula.provider.templates import Attribute, Body, children, render, text_at
 from pulumi_opennebula.provider.values import Values
@@ -77,6 +80,17 @@ class ImageHandler(Handler):
             )
         if isinstance(inputs.get("size"), int) and inputs["size"] < 1:
             findings.refuse(("size",), inputs["size"], "it must be at least 1", "it is in MB", "Correct size")
+        if shared.known(inputs.get("checksum")):
+            _check_checksum(inputs, findings)
+
+    def refine(self, changes: list[Change], old: Values, new: Values) -> list[Change]:
+        """A checksum given for the first time, or spelled in another way, says nothing of another file."""
+        wanted = image_checksum.wanted_of(str(new.get("checksum")))
+        same = wanted is not None and old.get("checksum") in {None, ""}
+        same = same or image_checksum.wanted_of(str(old.get("checksum"))) == wanted
+        if not same:
+            return changes
+        return [replace(change, replace=False) if change.path[0] == "checksum" else change for change in changes]
 
     def adopted(self, old: Values, new: Values) -> Values:
         """Where an image came from nobody can read, nor what size and format were asked for."""
@@ -90,9 +104,15 @@ class ImageHandler(Handler):
         if inputs.get("cloneFromImage") is not None:
             source = await self._image_id(call, str(inputs["cloneFromImage"]))
             return str(await call.zone.oned.call("image.clone", source, inputs["name"], datastore))
+        hashes: list[Attribute] = []
+        if inputs.get("checksum") is not None:
+            wanted = image_checksum.wanted_of(str(inputs["checksum"])) or str(inputs["checksum"])
+            sha1 = await image_checksum.verified(str(inputs.get("path")), wanted, call.progress)
+            hashes.append(("SHA1", sha1))
         text = render(
             [
                 ("NAME", inputs["name"]),
+                *hashes,
                 *scalar_attributes(IMAGE.record, AT_CREATION, inputs),
                 *attributes(inputs, call.zone.settings.default_tags),
             ]
@@ -169,6 +189,33 @@ class ImageHandler(Handler):
                 "Give the id of the image",
             )
         return int(found[0])
+
+
+def _check_checksum(inputs: Values, findings: Findings) -> None:
+    """Refuse a checksum that is none or belongs to nothing, and a file of this machine that has another one."""
+    given, path = inputs["checksum"], inputs.get("path")
+    wanted = image_checksum.wanted_of(str(given))
+    if wanted is None:
+        findings.refuse(
+            ("checksum",),
+            given,
+            "it must be a SHA-256: 64 hex digits, with or without sha256: before them",
+            "it is compared with the file at path before the import",
+            "Take it from the SHA256SUMS beside the image",
+        )
+    elif path is None:
+        findings.refuse(
+            ("checksum",),
+            given,
+            "it needs path",
+            "only a file that is copied in has a checksum to compare",
+            "Give path, or remove checksum",
+        )
+    elif shared.known(path) and not image_checksum.is_url(str(path)):
+        # Here, so that a preview refuses it and nothing is replaced by it: the old image would be deleted first.
+        refusal = image_checksum.verify_file(Path(str(path)), wanted)
+        if refusal is not None:
+            findings.refusals.append(refusal)
 
 
 def attributes(inputs: Values, default_tags: Mapping[str, str]) -> list[Attribute]:
