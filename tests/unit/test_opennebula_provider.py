@@ -13,12 +13,20 @@ from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from pulumi_opennebula.errors import ConfigurationError, FailedObjectError, NotFoundError, OpenNebulaError, RefusedError
+from pulumi_opennebula.errors import (
+    CancelledError,
+    ConfigurationError,
+    FailedObjectError,
+    NotFoundError,
+    OpenNebulaError,
+    RefusedError,
+)
 from pulumi_opennebula.provider.engine import OpenNebulaProvider, PartialError
 from pulumi_opennebula.provider.plugin import partial_status
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.templates import Body, body_of
 from pulumi_opennebula.provider.values import FAILED, plain, wrapped
+from pulumi_opennebula.provider.waiting import PoolWatch
 from pulumi_opennebula.provider.zone import Zone
 
 TYPE = "opennebula:index/{}:{}"
@@ -213,6 +221,16 @@ async def test_cancelling_stops_the_waiting_and_keeps_the_object() -> None:
     with pytest.raises(PartialError, match="it asked to stop") as caught:
         await making
     assert caught.value.id == "4"
+
+
+async def test_cancelling_reaches_every_pool_that_can_be_waited_for() -> None:
+    provider, _, _ = await configured({})
+    watches = [found for found in vars(provider.zone).values() if isinstance(found, PoolWatch)]
+    assert len(watches) == 5
+    await provider.cancel()
+    for watch in watches:
+        with pytest.raises(CancelledError):
+            await watch.until("4", lambda found: True, what="an object", timeout_s=5, describe=str)
 
 
 async def test_the_engine_is_told_of_a_partial_object_in_its_own_words() -> None:

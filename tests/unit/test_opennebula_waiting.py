@@ -137,6 +137,24 @@ async def test_an_endpoint_that_stops_answering_ends_all_waiting_and_the_next_ma
     await pool.until("1")
 
 
+@pytest.mark.parametrize("place", ["reading", "judging"])
+async def test_a_defect_ends_the_waiting_instead_of_letting_it_hang(place: str) -> None:
+    pool = Pool({"1": 1})
+
+    def wrong(found: Object | None) -> bool:
+        raise KeyError("STATE")
+
+    if place == "reading":
+        pool.error = KeyError("STATE")
+    with pytest.raises(KeyError, match="STATE"):
+        await asyncio.wait_for(
+            pool.watch.until(
+                "1", wrong if place == "judging" else ready, what="image 1", timeout_s=1000, describe=state
+            ),
+            5,
+        )
+
+
 async def test_cancelling_ends_all_waiting_at_once_and_lets_none_begin() -> None:
     pool = Pool({"1": 10**6, "2": 10**6})
     waiting = [asyncio.create_task(pool.until(id_)) for id_ in ("1", "2")]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pulumi_opennebula.errors import CancelledError, OpenNebulaError, WaitedTooLongError
+from pulumi_opennebula.errors import CancelledError, WaitedTooLongError
 
 FIRST_PAUSE_S: Final = 0.1
 LAST_PAUSE_S: Final = 2.0
@@ -115,7 +115,8 @@ class PoolWatch:
             asking = list(self._waiting)
             try:
                 objects = await self._objects({waiting.id for waiting in asking})
-            except OpenNebulaError as err:
+            except Exception as err:
+                # Also a defect of this package ends the waiting: nobody else would ever wake those who wait.
                 self._fail_all(err)
                 return
             for waiting in asking:
@@ -135,7 +136,7 @@ class PoolWatch:
             return
         try:
             ready = waiting.decide(found)
-        except OpenNebulaError as err:
+        except Exception as err:
             waiting.done.set_exception(err)
         else:
             if ready:
@@ -153,7 +154,7 @@ class PoolWatch:
         if waiting.done.done() and waiting in self._waiting:
             self._waiting.remove(waiting)
 
-    def _fail_all(self, err: OpenNebulaError) -> None:
+    def _fail_all(self, err: Exception) -> None:
         for waiting in self._waiting:
             if not waiting.done.done():
                 waiting.done.set_exception(err)

@@ -45,9 +45,8 @@ class Zone:
         """One change of a network's ranges at a time: oned does not say which number a new range got."""
         self.images = self._watch("image", "imagepool", "IMAGE", now, pause)
         self.networks = self._watch("vn", "vnpool", "VNET", now, pause)
-        self.machines = PoolWatch(read_one=self._machine, read_all=self._machines_with_attributes, now=now, pause=pause)
         self.appliances = self._watch("marketapp", "marketapppool", "MARKETPLACEAPP", now, pause)
-        self.machines = self._watch("vm", "vmpool", "VM", now, pause, NOT_DONE)
+        self.machines = PoolWatch(read_one=self._machine, read_all=self._machines_with_attributes, now=now, pause=pause)
         self.services = PoolWatch(read_one=self._service, read_all=self._services, now=now, pause=pause)
 
     @property
@@ -85,7 +84,7 @@ class Zone:
 
     def cancel(self) -> None:
         """Stop all waiting at once."""
-        for watch in (self.images, self.networks, self.machines, self.services):
+        for watch in (self.images, self.networks, self.appliances, self.machines, self.services):
             watch.cancel()
 
     async def object(self, method: str, id_: int) -> Body | None:
@@ -133,13 +132,12 @@ class Zone:
         element: str,
         now: Callable[[], float],
         pause: Callable[[float], Awaitable[None]],
-        *more: int,
     ) -> PoolWatch:
         async def one(id_: str) -> Object | None:
             return await self.object(method, int(id_))
 
         async def every() -> Mapping[str, Object]:
-            body = await self.oned.info(f"{pool}.info", *EVERY, *more)
+            body = await self.oned.info(f"{pool}.info", *EVERY)
             return {text_at(item, "ID"): item for item in children(body, element)}
 
         return PoolWatch(read_one=one, read_all=every, now=now, pause=pause)
@@ -149,7 +147,7 @@ class Zone:
 
     async def _machines_with_attributes(self) -> Mapping[str, Object]:
         # The short pool has no attributes that guests write.
-        body = await self.oned.info("vmpool.infoextended", *EVERY, -1, "")
+        body = await self.oned.info("vmpool.infoextended", *EVERY, NOT_DONE, "")
         return {text_at(item, "ID"): item for item in children(body, "VM")}
 
     async def _service(self, id_: str) -> Object | None:

@@ -1,0 +1,115 @@
+"""Many objects that are waited for at once, on a zonebox: few polls, and everyone is told what is his."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.provider.experimental import provider as sdk
+
+from pulumi_opennebula.provider.engine import OpenNebulaProvider, PartialError
+from pulumi_opennebula.provider.values import wrapped
+from tests.opennebula_in_process import InProcess, in_process
+from tests.opennebula_small_engine import Declared, Json, Ref, SmallEngine
+
+MANY = 50
+URN = "urn:pulumi:test::project::opennebula:index/virtualMachine:VirtualMachine::{}"
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Iterator[InProcess]:
+    with in_process(tmp_path / "zone", rushing=False) as running:
+        yield running
+
+
+async def create(provider: OpenNebulaProvider, name: str) -> sdk.CreateResponse:
+    checked = await provider.check(
+        sdk.CheckRequest(URN.format(name), {}, wrapped({"name": name, "cpu": 0.01, "memory": 16}, frozenset()), b"")
+    )
+    return await provider.create(sdk.CreateRequest(URN.format(name), checked.inputs or {}, 0, False))
+
+
+async def asked(zone: InProcess, method: str, times: int) -> None:
+    """Come back when a method was called this often."""
+    end = time.monotonic() + 30
+    while (await asyncio.to_thread(zone.counts)).get(method, 0) < times:
+        assert time.monotonic() < end, f"{method} was not called {times} times"
+        await asyncio.sleep(0.05)
+
+
+async def test_fifty_vms_share_their_polls_and_each_is_read_once(zone: InProcess) -> None:
+    provider = await zone.connect()
+    zone.zone.control.hang("boot *")
+    making = [asyncio.create_task(create(provider, f"vm{index}")) for index in range(MANY)]
+    await asked(zone, "one.vm.allocate", MANY)
+    # Polls begin every 0.1 s again whenever a VM joins, and back off to one in 2 s once none does.
+    await asyncio.to_thread(zone.zone.control.reset_counts)
+    began = time.monotonic()
+    await asked(zone, "one.vmpool.infoextended", 6)
+    waited_s = time.monotonic() - began
+    while_waiting = await asyncio.to_thread(zone.counts)
+    assert while_waiting.get("one.vm.info", 0) == 0
+    assert sum(while_waiting.values()) <= 10, while_waiting
+    assert sum(while_waiting.values()) / waited_s < 4
+    assert not any(task.done() for task in making)
+
+    await asyncio.to_thread(zone.zone.control.clear)
+    made = await asyncio.gather(*making)
+    assert len({answer.resource_id for answer in made}) == MANY
+    counts = await asyncio.to_thread(zone.counts)
+    assert counts["one.vm.info"] <= MANY + 2, "each is read once when it runs, and one may have been waited for alone"
+
+
+async def test_vms_that_fail_together_each_say_why(zone: InProcess) -> None:
+    provider = await zone.connect()
+    zone.zone.control.fail("boot vm*", text="no bridge of that name")
+    found = await asyncio.gather(*(create(provider, f"vm{index}") for index in range(3)), return_exceptions=True)
+    assert all(isinstance(error, PartialError) for error in found), found
+    assert all("no bridge of that name" in str(error) for error in found)
+    assert len({error.id for error in found if isinstance(error, PartialError)}) == 3
+
+
+def test_guests_of_several_vms_are_heard_when_they_acknowledge_at_once(zone: InProcess) -> None:
+    """What guests write is not in the short form of the VM pool."""
+    role = {"name": "node", "cardinality": 3, "template_id": Ref("machine"), "template_contents": {}}
+    program = {
+        "machine": Declared(
+            kind="template", inputs={"name": "machine", "cpu": 0.1, "memory": 16, "context": {"FL_WORD": "first"}}
+        ),
+        "blueprint": Declared(
+            kind="serviceTemplate",
+            inputs={"name": "blueprint", "template": Json({"deployment": "none", "roles": [role]})},
+        ),
+        "service": Declared(kind="service", inputs={"name": "service", "templateId": Ref("blueprint")}),
+    }
+    engine = SmallEngine(zone.connect)
+    asyncio.run(engine.up(program))
+    words: dict[str, Any] = {
+        "serviceId": Ref("service"),
+        "role": "node",
+        "variables": {"FL_WORD": "second"},
+        "acknowledgement": "FL_WORD",
+        "atOnce": 3,
+        "timeouts": {"create": "20s"},
+    }
+    nodes = [0, 1, 2]
+    guests = threading.Thread(target=_acknowledge, args=(zone, nodes))
+    guests.start()
+    steps = asyncio.run(engine.up({**program, "words": Declared(kind="serviceContext", inputs=words)}))
+    guests.join()
+    assert steps["words"] == "create"
+    assert zone.counts()["one.vmpool.infoextended"] > 0, "they were waited for together"
+
+
+def _acknowledge(zone: InProcess, nodes: list[int]) -> None:
+    """Every guest has its new CONTEXT before the first of them says so."""
+    end = time.monotonic() + 15
+    while not all("<![CDATA[second]]>" in zone.oned("vm.info", node) for node in nodes):
+        assert time.monotonic() < end
+    for node in nodes:
+        zone.oned("vm.update", node, 'FL_WORD="second"', 1)
