@@ -137,7 +137,7 @@ def secret_paths(resource: Resource, state: Values, inputs: Values, marked: Secr
     secrets: set[Path] = {path for path in marked if path[0] in state}
     values = {text for path in marked for text in _texts(_at(inputs, path)) if text}
     for path, text in _leaves(state):
-        named = imported and path[0] in {"context", "tags", "tagsAll"} and _secret_name(str(path[-1]))
+        named = imported and path[0] in {"context", "variables", "tags", "tagsAll"} and _secret_name(str(path[-1]))
         by_name = named and str(text).upper() not in SWITCHES
         if (isinstance(text, str) and text in values) or by_name:
             secrets.add(path)

@@ -62,6 +62,13 @@ class ServiceContextHandler(Handler):
                 "Correct it, or leave it out",
             )
 
+    def adopted(self, old: Values, new: Values) -> Values:
+        """An imported one has the whole CONTEXT: which variables of it are meant, only the program says."""
+        named = new.get("variables")
+        if not isinstance(named, Mapping) or not isinstance(old.get("variables"), Mapping):
+            return old
+        return {**old, "variables": {name: value for name, value in old["variables"].items() if name in named}}
+
     async def create(self, call: Call, inputs: Values) -> str:
         """Bring every VM of the role to the variables; those that were started with them are left alone."""
         id_ = f"{inputs['serviceId']}:{inputs['role']}"
@@ -77,8 +84,11 @@ class ServiceContextHandler(Handler):
         found = dict((old or {}).get("variables") or {})
         for number in numbers:
             body = await call.zone.object("vm", number)
-            if body is not None and not is_gone(body):
-                found |= differing(context_of(body), found)
+            if body is None or is_gone(body):
+                continue
+            if old is None:
+                found = {name: text for name, text in context_of(body).items() if not _OF_ONED.fullmatch(name)} | found
+            found |= differing(context_of(body), found)
         return {
             "serviceContextId": id_,
             "serviceId": int(service),
