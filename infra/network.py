@@ -15,6 +15,9 @@ import pulumi_opennebula as opennebula
 from components.ports import Rule
 from infra.site_settings import Common, ImageSettings, NetworkSettings
 
+VERSION_TAG = "FL_FLOWER_VERSION"
+"""Attribute of an image with the Flower version that it carries; `scripts/image publish` writes it, too."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ZoneNetwork:
@@ -83,14 +86,16 @@ def appliance_image(common: Common, settings: ImageSettings, *, provider: openne
     """The image's id: of one that exists, or of one that is uploaded.
 
     Args:
-        common: For names.
+        common: For names, and for the Flower version that the image must say it carries.
         settings: Which image.
         provider: Connection to the zone.
     """
-    if settings.existing_id is not None:
-        return settings.existing_id
-    if settings.name is not None:
-        found = opennebula.get_image_output(name=settings.name, opts=pulumi.InvokeOptions(provider=provider))
+    tags: dict[str, pulumi.Input[str]] = {VERSION_TAG: common.flower_version}
+    if settings.existing_id is not None or settings.name is not None:
+        # Of another version than the stack's: the preview fails, with the names of the zone's images that have it.
+        found = opennebula.get_image_output(
+            id=settings.existing_id, name=settings.name, tags=tags, opts=pulumi.InvokeOptions(provider=provider)
+        )
         return found.apply(lambda image: int(image.id or ""))
     name = f"flower-{common.zone}"
     image = opennebula.Image(
@@ -103,6 +108,7 @@ def appliance_image(common: Common, settings: ImageSettings, *, provider: openne
         size=settings.size_mb,
         type="OS",
         persistent=False,
+        tags=tags,
         opts=pulumi.ResourceOptions(provider=provider),
     )
     return image.id.apply(int)

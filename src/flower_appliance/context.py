@@ -111,7 +111,8 @@ def _check_version(fields: Fields) -> None:
             "FL_FLOWER_VERSION",
             f"it must be {FLOWER_VERSION}, the version in this image",
             "Flower accepts a mismatch without a word and fails later, and nothing is downloaded at boot",
-            f"Use an image with Flower {version}, or set flower_version to {FLOWER_VERSION} in the stack",
+            f"Use an image with Flower {version} (scripts/image list --flower-version {version} shows those of the "
+            f"zone), or set flower_version to {FLOWER_VERSION} in the stack",
         )
 
 

@@ -276,11 +276,23 @@ def test_an_existing_network_and_image_are_used_and_the_group_goes_on_the_cards(
     assert template["disks"] == [{"imageId": 7}]
 
 
+@pytest.mark.parametrize("image", [{"name": "flower"}, {"id": 7}])
+def test_an_existing_image_must_say_that_it_carries_the_stacks_flower_version(
+    tmp_path: Path, image: dict[str, Any]
+) -> None:
+    cloud = RecordingCloud(stacks={MADRID: centre()})
+    run_zone(cloud, tmp_path, image=image)
+
+    (asked,) = [arguments for token, arguments in cloud.calls if token.endswith(":getImage")]
+    assert dict(asked) == {**image, "tags": {"FL_FLOWER_VERSION": "1.41.0"}}
+
+
 def test_the_checksum_of_an_uploaded_image_reaches_the_provider(tmp_path: Path) -> None:
     cloud = RecordingCloud(stacks={MADRID: centre()})
     run_zone(cloud, tmp_path, image={"path": "dist/flower.qcow2", "checksum": "ab" * 32})
 
     assert cloud.one(IMAGE).inputs["checksum"] == "ab" * 32
+    assert cloud.one(IMAGE).inputs["tags"] == {"FL_FLOWER_VERSION": "1.41.0"}
 
 
 @pytest.mark.parametrize(

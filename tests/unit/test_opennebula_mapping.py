@@ -192,6 +192,8 @@ def test_a_look_up_that_finds_none_or_several_says_what_there_is() -> None:
         found_in(pool, {"name": "a"}, "image")
     with pytest.raises(Exception, match=r"exactly one must match.*none"):
         found_in(pool, {"name": "b"}, "image")
+    with pytest.raises(Exception, match=r"are: none; with these tags there are: 1 \(a\)\."):
+        found_in(pool, {"name": "b", "tags": {"env": "x"}}, "image")
     with pytest.raises(Exception, match="no argument is given"):
         found_in(pool, {}, "image")
     assert found_in(pool, {"tags": {"env": "x"}}, "image")[1] == {"id": 1, "name": "a", "tags": {"env": "x"}}

@@ -51,7 +51,7 @@ class Lookup(FunctionHandler):
     async def call(self, zone: Zone, arguments: Values) -> Values:
         """Id, name, tags of the object, and what else the function says of it."""
         body = await zone.oned.info(f"{self.pool}.info", *(EVERY if self.filtered else ()))
-        found, values = found_in(children(body, self.element), arguments, self.what)
+        found, values = found_in(list(children(body, self.element)), arguments, self.what)
         return values | self.more(found)
 
 
@@ -100,13 +100,14 @@ def found_in(pool: Any, arguments: Values, what: str) -> tuple[Mapping[str, Any]
         )
     matching = [item for item in pool if isinstance(item, Mapping) and matches(item, arguments)]
     if len(matching) != 1:
-        names = ", ".join(f"{text_at(item, 'ID')} ({text_at(item, 'NAME')})" for item in matching) or "none"
+        names = _names(matching) or "none"
         shown = {name: value for name, value in arguments.items() if value is not None}
+        others = "" if matching else _with_the_tags(pool, arguments)
         raise InputError(
             "id",
             f"{what} with {shown}",
             "exactly one must match",
-            f"those that match and that the user may see are: {names}",
+            f"those that match and that the user may see are: {names}{others}",
             "Correct the arguments, or create the object first",
         )
     (body,) = matching
@@ -115,6 +116,19 @@ def found_in(pool: Any, arguments: Values, what: str) -> tuple[Mapping[str, Any]
         "name": text_at(body, "NAME"),
         "tags": tags_of(body, arguments),
     }
+
+
+def _names(items: list[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{text_at(item, 'ID')} ({text_at(item, 'NAME')})" for item in items)
+
+
+def _with_the_tags(pool: Any, arguments: Values) -> str:
+    """Objects that have the tags, where name or id is another one's: what was meant is probably among them."""
+    if not arguments.get("tags") or all(arguments.get(name) is None for name in ("id", "name")):
+        return ""
+    wanted = {"tags": arguments["tags"]}
+    found = [item for item in pool if isinstance(item, Mapping) and matches(item, wanted)]
+    return f"; with these tags there are: {_names(found) or 'none'}"
 
 
 def matches(body: Mapping[str, Any], arguments: Values) -> bool:
