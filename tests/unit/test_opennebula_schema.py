@@ -20,9 +20,11 @@ from tests.opennebula_data import bridged_schema
 PACKAGE = Path(pulumi_opennebula.__file__).parent
 REPOSITORY = Path(__file__).resolve().parents[2]
 BRIDGED = bridged_schema()
-OURS_ALONE = {"caFile", "requestTimeoutS"}
-OURS_ALONE_PROPERTIES = {"Image": {"checksum"}}
-OURS_ALONE_RESOURCES = {"opennebula:index/serviceContext:ServiceContext"}
+OURS_ALONE = {setting.definition.name for setting in SETTINGS if not setting.bridged}
+OURS_ALONE_PROPERTIES = {
+    resource.name: {item.name for item in resource.properties if not item.bridged} for resource in RESOURCES
+}
+OURS_ALONE_RESOURCES = {resource.token for resource in RESOURCES if not resource.bridged}
 
 
 def shape(type_: Type) -> Any:
@@ -45,7 +47,7 @@ def shapes(properties: tuple[Property, ...]) -> dict[str, Any]:
 def test_committed_files_are_what_the_definitions_make() -> None:
     for name, text in generated_files().items():
         assert (PACKAGE / name).read_text(encoding="utf-8") == text, f"run python -m pulumi_opennebula.generate: {name}"
-    for name, text in generated_pages().items():
+    for name, text in generated_pages(REPOSITORY).items():
         assert (REPOSITORY / name).read_text(encoding="utf-8") == text, (
             f"run python -m pulumi_opennebula.generate: {name}"
         )
@@ -53,6 +55,7 @@ def test_committed_files_are_what_the_definitions_make() -> None:
 
 def test_tokens_are_the_bridged_packages_and_each_has_a_handler() -> None:
     tokens = {resource.token for resource in RESOURCES}
+    assert {"opennebula:index/serviceContext:ServiceContext"} == OURS_ALONE_RESOURCES
     assert tokens == set(BRIDGED["resources"]) | OURS_ALONE_RESOURCES == set(HANDLERS)
     assert {function.token for function in FUNCTIONS} == set(BRIDGED["functions"]) == set(FUNCTION_HANDLERS)
 
@@ -98,7 +101,7 @@ def test_functions_take_and_give_what_the_bridged_ones_do(function: Any) -> None
     assert shapes(function.inputs) | shapes(function.outputs) == bridged["outputs"]
 
 
-def test_settings_are_the_bridged_ones_and_two_more() -> None:
+def test_settings_are_the_bridged_ones_and_those_marked_as_our_own() -> None:
     ours = shapes(tuple(setting.definition for setting in SETTINGS))
     assert set(ours) - set(BRIDGED["provider"]) == OURS_ALONE
     assert {name: ours[name] for name in BRIDGED["provider"]} == BRIDGED["provider"]

@@ -19,6 +19,8 @@ class Setting:
 
     definition: Property
     environment: str | None = None
+    bridged: bool = True
+    """Whether the bridged package has it."""
 
 
 SETTINGS = (
@@ -64,13 +66,15 @@ SETTINGS = (
             description="PEM file with the CA that both endpoints' certificates are verified against.",
         ),
         environment="OPENNEBULA_CA_FILE",
+        bridged=False,
     ),
     Setting(
         definition=Property(
             name="requestTimeoutS",
             type="number",
             description="Longest wait for one answer of an endpoint, in seconds; 30 where absent.",
-        )
+        ),
+        bridged=False,
     ),
     Setting(
         definition=Property(

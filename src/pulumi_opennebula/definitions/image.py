@@ -36,6 +36,7 @@ IMAGE = Resource(
         Property(
             name="checksum",
             type="string",
+            bridged=False,
             local=True,
             replace=True,
             description="SHA-256 of the file at `path` (64 hex digits, `sha256:` before them or not), compared before "

@@ -81,6 +81,8 @@ class Property:
     """Name of the attribute in OpenNebula's template text; the property's name in upper snake case where empty."""
     unsupported: str = ""
     """Why the property is refused, and what to use instead; empty where it is supported."""
+    bridged: bool = True
+    """Whether the bridged package has it."""
 
     @property
     def attribute_name(self) -> str:
@@ -105,6 +107,14 @@ class Resource:
     """The output that repeats the object's number, `virtualNetworkId`."""
     unique_name: bool = True
     """OpenNebula refuses a second object with the same name, so a replacement must delete first."""
+    import_id: str = "its number in the zone"
+    """What `pulumi import` takes, in words."""
+    import_example: str = "4"
+    """Such an id."""
+    replaced_when: tuple[str, ...] = ()
+    """Changes that replace the object though no property says so, each as a phrase."""
+    bridged: bool = True
+    """Whether the bridged package has it."""
 
     @property
     def name(self) -> str:

@@ -45,6 +45,7 @@ SERVICE = Resource(
     description="A running OneFlow service, made from a service template.",
     id_property="serviceId",
     unique_name=False,
+    replaced_when=("a change of `extraTemplate` other than of a role's `cardinality`",),
     properties=(
         Property(name="name", type="string", computed=True, description="Name; the resource's name where absent."),
         Property(

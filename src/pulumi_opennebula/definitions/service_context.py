@@ -13,6 +13,9 @@ SERVICE_CONTEXT = Resource(
     ),
     id_property="serviceContextId",
     unique_name=False,
+    import_id="the service's number and the role's name",
+    import_example="7:supernode",
+    bridged=False,
     properties=(
         Property(
             name="serviceId", type="integer", required=True, replace=True, description="Id of the running service."

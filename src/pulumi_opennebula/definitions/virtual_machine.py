@@ -119,6 +119,11 @@ VIRTUAL_MACHINE = Resource(
     id_property="virtualMachineId",
     # Names of VMs may repeat, but what a VM holds may not: addresses, persistent images, capacity of the last host.
     unique_name=True,
+    replaced_when=(
+        "with `onDiskChange` `RECREATE`: a disk that changes or goes",
+        "`pending` from false to true",
+        "a first `context` for a VM that was made without one and without `templateId`",
+    ),
     properties=(
         Property(name="name", type="string", computed=True, description="Name; the resource's name where absent."),
         common.DESCRIPTION,

@@ -169,6 +169,8 @@ VIRTUAL_NETWORK_ADDRESS_RANGE = Resource(
     description="A range of addresses of a virtual network, managed apart from the network.",
     id_property="virtualNetworkAddressRangeId",
     unique_name=False,
+    import_id="the network's number and the range's number in it",
+    import_example="3:0",
     properties=(
         Property(
             name="virtualNetworkId",

@@ -1,1 +1,1 @@
-"""Turns the definitions into committed files: SDK modules, schema.json, the table of properties. Needs no cloud."""
+"""Turns the definitions into committed files: SDK modules, schema.json, reference pages. Needs no cloud."""

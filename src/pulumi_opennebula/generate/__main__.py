@@ -8,12 +8,12 @@ from pulumi_opennebula.generate.files import generated_files, generated_pages
 
 
 def main() -> None:
-    """Write every generated file: the package's own, and in a checkout the page of its documentation."""
+    """Write every generated file: the package's own, and in a checkout the pages of its reference."""
     package = Path(__file__).resolve().parents[1]
     _write(package, generated_files())
     repository = package.parents[1]
     if (repository / "docs").is_dir():
-        _write(repository, generated_pages())
+        _write(repository, generated_pages(repository))
 
 
 def _write(root: Path, files: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pulumi_opennebula.definitions import FUNCTIONS, RESOURCES
 from pulumi_opennebula.definitions.model import snake_case
-from pulumi_opennebula.generate.docs import reference_page
+from pulumi_opennebula.generate.docs import reference_pages
 from pulumi_opennebula.generate.python import (
     exports_of,
     function_module,
@@ -18,6 +18,8 @@ from pulumi_opennebula.generate.python import (
 )
 from pulumi_opennebula.provider.schema import schema_text
 
+REFERENCE = "docs/reference"
+EXAMPLES = f"{REFERENCE}/opennebula/examples"
 ISOLATED = ("--isolated", "--config", 'lint.isort.known-first-party=["pulumi_opennebula"]')
 
 
@@ -35,9 +37,10 @@ def generated_files() -> dict[str, str]:
     return files
 
 
-def generated_pages() -> dict[str, str]:
-    """Path under the repository's root -> text."""
-    return {"docs/reference/opennebula-properties.md": reference_page()}
+def generated_pages(repository: Path) -> dict[str, str]:
+    """Path under the repository's root -> text; the examples are read from there."""
+    examples = {path.stem: path.read_text(encoding="utf-8") for path in sorted((repository / EXAMPLES).glob("*.py"))}
+    return {f"{REFERENCE}/{name}": text for name, text in reference_pages(examples).items()}
 
 
 def format_python(text: str) -> str:
