@@ -124,9 +124,10 @@ class ImageHandler(Handler):
         number = int(id_)
         await self._ready(call, id_, inputs)
         if inputs.get("cloneFromImage") is not None:
-            text = render(attributes(inputs, call.zone.settings.default_tags))
-            if text:
-                await call.zone.oned.call("image.update", number, text, 1)
+            # oned copies the other image's template; its description is not this program's.
+            body = await call.zone.object("image", number) or {}
+            text = render(updated(body, {}, inputs, call.zone.settings.default_tags))
+            await call.zone.oned.call("image.update", number, text, 0)
             await self._set_kind(call, number, inputs)
         await shared.set_owner(call, "image", number, {}, inputs)
         await shared.lock(call, "image", number, inputs)
