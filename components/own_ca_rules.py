@@ -7,7 +7,7 @@ itself before it says READY; everything else that would stop a SuperNode is refu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from cryptography import x509
@@ -21,6 +21,8 @@ from components.pki_rules import MAX_LEAF_VALIDITY, ServerIdentities
 
 T = TypeVar("T", bound=x509.ExtensionType)
 
+MIN_LEAF_VALIDITY = timedelta(days=1)
+"""What an operator renews by hand must outlive a night; a CA that renews by machine issues for a day."""
 WEAK_HASHES = ("md5", "sha1")
 MIN_RSA_BITS = 2048
 
@@ -231,6 +233,14 @@ def _check_leaf_usage(leaf: x509.Certificate, *, purpose: ObjectIdentifier, wher
 
 def _check_lifetime(leaf: x509.Certificate, authority: x509.Certificate, *, where: str) -> None:
     span = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+    if span < MIN_LEAF_VALIDITY:
+        raise _refusal(
+            where,
+            f"{_name(leaf)}, valid for {span}",
+            f"it is valid for at least {MIN_LEAF_VALIDITY.days} day",
+            "its renewal is a new file and a pulumi up, and no node can connect once it has ended",
+            "have it signed again for a longer time, and correct the file",
+        )
     if span > MAX_LEAF_VALIDITY:
         raise _refusal(
             where,

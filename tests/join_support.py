@@ -22,6 +22,7 @@ from components.roster import make_node
 from tests.components_support import node_key
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+CODE_SIGNING = (ExtendedKeyUsageOID.CODE_SIGNING,)
 NAMES = ("superlink.example", "localhost")
 ADDRESSES = ("127.10.1.10", "127.0.0.1")
 
@@ -79,6 +80,8 @@ def issue(wish: Wish, *, issuer: str, issuer_key: CertificateIssuerPrivateKeyTyp
         .not_valid_before(wish.begin)
         .not_valid_after(wish.end)
         .add_extension(x509.BasicConstraints(ca=wish.ca, path_length=wish.path_length), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(wish.key.public_key()), critical=False)
+        .add_extension(_authority_identifier(issuer_key), critical=False)
     )
     if wish.usage is not None:
         builder = builder.add_extension(wish.usage, critical=True)
@@ -89,6 +92,10 @@ def issue(wish: Wish, *, issuer: str, issuer_key: CertificateIssuerPrivateKeyTyp
     if general:
         builder = builder.add_extension(x509.SubjectAlternativeName(general), critical=False)
     return builder.sign(issuer_key, wish.hash)
+
+
+def _authority_identifier(issuer_key: CertificateIssuerPrivateKeyTypes) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
 
 
 def common_name(name: str) -> x509.Name:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pulumi.runtime import MockCallArgs, MockResourceArgs
 
+from components import join_bundle
 from components.errors import RefusalError
 from components.federation_pki import FederationPKI, FederationPKIArgs
 from components.pki_rules import certificate_fingerprint
@@ -169,6 +170,25 @@ def test_the_signer_of_bundles_is_certified_for_bundles_and_for_no_server(outcom
     purposes = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(purposes) == [ExtendedKeyUsageOID.CODE_SIGNING]
     assert signer.subject.rfc4514_string() == "CN=Flower join bundles,O=tests"
+
+
+def test_a_bundle_that_it_signs_can_be_read_by_the_zone(outcome: Outcome) -> None:
+    signer = x509.load_pem_x509_certificate(outcome.values["bundle_certificate"].encode())
+    names = ("federation", "superlink_fleet_endpoint", "flower_version")
+    said = dict(zip(names, ("tests", "superlink.example:9092", "1.41.0"), strict=True))
+    facts = join_bundle.make_facts(
+        outputs=said | {name: outcome.values[name] for name in ("ca_certificate", "ca_fingerprint")},
+        zone="berlin",
+        now=signer.not_valid_before_utc + timedelta(hours=1),
+        validity=timedelta(days=14),
+        signer_pem=outcome.values["bundle_certificate"],
+    )
+
+    text = join_bundle.sign(
+        facts, signer_pem=outcome.values["bundle_certificate"], key_pem=outcome.values["bundle_key"]
+    )
+
+    assert join_bundle.read(text).facts == facts
 
 
 def test_keys_reach_the_resources_as_secrets_only(outcome: Outcome) -> None:
