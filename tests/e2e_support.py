@@ -111,12 +111,17 @@ class Project:
         folder: the folder.
         timings: every command's time, in order.
         own_passphrases: whether each stack has a passphrase of its own, as three operators would.
+        stacks: the stacks that this folder has; an organisation of its own has one.
+        networks: second byte of each zone's addresses, where another folder has zones of the same federation; empty:
+            free ones.
         outputs: everything that commands printed, by command.
     """
 
     folder: Path
     timings: list[Timing]
     own_passphrases: bool = False
+    stacks: tuple[str, ...] = STACKS
+    networks: Mapping[str, int] = field(default_factory=dict)
     outputs: list[tuple[str, str]] = field(default_factory=list)
 
     def prepare(self) -> Project:
@@ -125,8 +130,8 @@ class Project:
             (self.folder / name).symlink_to(REPOSITORY / name)
         (self.folder / "Pulumi.yaml").write_text((REPOSITORY / "Pulumi.yaml").read_text())
         (self.folder / "stacks").mkdir()
-        networks = dict(zip(DEMO_NETWORKS, free_networks(len(DEMO_NETWORKS)), strict=True))
-        for stack in STACKS:
+        networks = self.networks or dict(zip(DEMO_NETWORKS, free_networks(len(DEMO_NETWORKS)), strict=True))
+        for stack in self.stacks:
             text = (REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text()
             for zone, number in DEMO_NETWORKS.items():
                 text = text.replace(f"127.{number}.", f"127.<{zone}>.")
@@ -138,7 +143,7 @@ class Project:
         # The plugins that setup installed; everything else, logs above all, is this project's own.
         (home / "plugins").symlink_to(REPOSITORY / ".venv" / "pulumi-home" / "plugins")
         self.layout.backend.mkdir(parents=True)
-        for stack in STACKS if self.own_passphrases else ():
+        for stack in self.stacks if self.own_passphrases else ():
             self._passphrase_file(stack).write_text(secrets.token_hex(16))
         return self
 
@@ -254,7 +259,8 @@ class Project:
         holders = [name for name, zone in self.zones.items() if zone.data_path is not None]
         python = self.layout.flower_env / "bin" / "python"
         zones_folder = self.layout.state / "zones"
-        self.succeed(python, self.folder / "examples/breast_cancer/prepare.py", "--folder", zones_folder, *holders)
+        if holders:
+            self.succeed(python, self.folder / "examples/breast_cancer/prepare.py", "--folder", zones_folder, *holders)
         image = self.layout.state / "images" / "flower-appliance.json"
         image.parent.mkdir()
         self.succeed(
@@ -263,6 +269,21 @@ class Project:
         )
         for zone in self.zones.values():
             self.succeed(*start_arguments(self.layout.bin / "zonebox", zone))
+
+    def set_secret(self, key: str, value: str, *, stack: str) -> None:
+        """`pulumi config set --secret`, the value by standard input, as an operator gives a key."""
+        done = subprocess.run(
+            [str(self.layout.bin / "pulumi"), "config", "set", "--secret", "-s", stack, key],
+            cwd=self.folder,
+            env=self.environment(stack),
+            input=value,
+            capture_output=True,
+            text=True,
+            timeout=60.0,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        self.outputs.append((f"pulumi config set {key}", f"{done.stdout}\n{done.stderr}"))
 
     def set_supernodes(self, stack: str, count: int) -> None:
         """Edit the pool's size in a stack's file, as an operator does."""

@@ -119,7 +119,7 @@ def write_answer(outputs: Mapping[str, Any] | None, *, stack: str, now: datetime
             given=f"stack {stack}, without {', '.join(missing)}",
             rule="a zone answers when its stack is up and its nodes have published their keys",
             reason="the centre enrols exactly the keys of the answer",
-            remedy=f"run federation up {stack} first",
+            remedy=f"run pulumi up -s {stack} first",
         )
     return zone_answer.write(**{name: outputs[name] for name in _ANSWER_OUTPUTS}, now=now)
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import STACKS, Project, processes_of
+from tests.e2e_support import Project, processes_of
 
 MARKER = b"PRIVATE KEY"
 _ALIGNMENTS = 3
@@ -97,7 +97,7 @@ def found_in(content: bytes, secrets: list[Secret]) -> set[str]:
 
 def public_evidence(project: Project) -> Iterator[tuple[str, bytes]]:
     """Where from, and what: all that must hold no secret at all."""
-    for stack in STACKS:
+    for stack in project.stacks:
         yield f"stack export of {stack}", project.pulumi("stack export", stack=stack).text.encode()
     for label, output in project.outputs:
         yield f"what `{label}` printed", output.encode()

@@ -123,7 +123,7 @@ def test_what_a_zone_answers_the_centre_accepts() -> None:
 @pytest.mark.parametrize("found", [None, {}, zone_outputs(nodes=[])])
 def test_a_zone_without_nodes_does_not_answer(found: dict[str, Any] | None) -> None:
     error = refused(lambda: write_answer(found, stack="berlin-hospital", now=NOW))
-    assert "federation up berlin-hospital" in error.remedy
+    assert "pulumi up -s berlin-hospital" in error.remedy
 
 
 def test_an_answer_holds_no_address_and_no_password() -> None:
