@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from flower_appliance.metrics import CONTENT_TYPE
 from flower_appliance.roles import CALLS, CONNECT, CONTROL_PREFIX, ROLE_MEANING, Call, Role, calls_of, subject_pattern
 
 Json = dict[str, Any]
@@ -19,6 +20,8 @@ SUBJECT = "{http.request.tls.client.subject}"
 FINGERPRINT = "{http.request.tls.client.fingerprint}"
 QUESTION = "/may-stop"
 """Path under which the audit answers whether a person started a run."""
+METRICS_URI = "/metrics"
+"""Where Prometheus asks by default; here with the client certificate of any role."""
 SUBJECT_HEADER = "X-Subject"
 REQUEST_HEADER = "X-Request"
 
@@ -43,7 +46,9 @@ NOT_CONTROL = "This port serves the Control API, nothing else."
 AWAY = "The gateway could not reach what stands behind it; the SuperLink's VM says why. Try again."
 
 
-def control_routes(*, networks: Sequence[str], federation: str, superlink: Json, audit: str) -> list[Json]:
+def control_routes(
+    *, networks: Sequence[str], federation: str, superlink: Json, audit: str, metrics: str
+) -> list[Json]:
     """Everything that the Control port does with a request.
 
     Args:
@@ -51,6 +56,7 @@ def control_routes(*, networks: Sequence[str], federation: str, superlink: Json,
         federation: organization that certificates must carry.
         superlink: the handler that forwards to the SuperLink.
         audit: `host:port` that is asked whether a run is a person's own.
+        metrics: the file that every role may read under `METRICS_URI`.
     """
     within = [
         _when_uri(r"^/health$", [{"handler": "vars", "log_skip": True}, superlink]),
@@ -58,7 +64,9 @@ def control_routes(*, networks: Sequence[str], federation: str, superlink: Json,
         *(
             {
                 "match": [_matches(SUBJECT, subject_pattern(role, federation))],
-                "handle": [{"handler": "subroute", "routes": _role_routes(role, superlink, audit)}],
+                "handle": [
+                    {"handler": "subroute", "routes": [_metrics(metrics), *_role_routes(role, superlink, audit)]}
+                ],
                 "terminal": True,
             }
             for role in Role
@@ -117,6 +125,20 @@ def _role_routes(role: Role, superlink: Json, audit: str) -> list[Json]:
         {"match": [_uri(_ANY_CALL)], **refuse(f"Your role, {role.value}, may not make this call; an operator may.")},
         refuse(NOT_CONTROL),
     ]
+
+
+def _metrics(path: str) -> Json:
+    """The file, whatever else the URI would name; a scrape every few seconds is no line of the audit."""
+    folder, _, name = path.rpartition("/")
+    return _when_uri(
+        rf"^{METRICS_URI}$",
+        [
+            {"handler": "vars", "log_skip": True},
+            {"handler": "headers", "response": {"set": {"Content-Type": [CONTENT_TYPE]}}},
+            {"handler": "rewrite", "uri": f"/{name}"},
+            {"handler": "file_server", "root": folder},
+        ],
+    )
 
 
 def _may_not(role: Role, call: Call) -> str:

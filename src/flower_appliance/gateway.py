@@ -15,6 +15,7 @@ from flower_appliance.context import SuperLinkContext
 from flower_appliance.control_routes import control_routes, error_routes
 from flower_appliance.machine import (
     AUDIT_PORT,
+    CERTIFICATE_METRICS,
     CONTROL_CA,
     CONTROL_PORT,
     FLEET_PORT,
@@ -120,6 +121,7 @@ def _control(context: SuperLinkContext, machine: Machine) -> Json:
             federation=context.federation,
             superlink=_to_superlink(machine),
             audit=endpoint(machine.loopback, AUDIT_PORT),
+            metrics=str(machine.path(CERTIFICATE_METRICS)),
         ),
     )
     (policy,) = server["tls_connection_policies"]

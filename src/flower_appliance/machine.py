@@ -24,6 +24,9 @@ LOGS = "/var/log/flower"
 AUDIT_CHAIN = f"{LOGS}/audit.jsonl"
 AUDIT_STATE = f"{STATE}/audit"
 AUDIT_HEAD = f"{AUDIT_STATE}/head"
+METRICS = f"{STATE}/metrics"
+CERTIFICATE_METRICS = f"{METRICS}/certificates.prom"
+"""For a node_exporter's textfile collector, and what the gateway answers on /metrics."""
 
 SUPERLINK_PORT = 9091
 FLEET_PORT = 9092

@@ -16,6 +16,7 @@ from flower_appliance.context import Context, SuperLinkContext, SuperNodeContext
 from flower_appliance.errors import PlanError, Problem
 from flower_appliance.gateway import ADMIN_SOCKET, CONTROL_LOG, GATEWAY_STATE, LOOPBACK_NAME, gateway_config
 from flower_appliance.machine import Machine
+from flower_appliance.metrics import certificate_metrics
 from flower_appliance.partition import node_identity
 from flower_appliance.unit import Unit, render_environment, render_systemd
 from flower_appliance.version import FLOWER_VERSION
@@ -235,10 +236,11 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
         File(path=m.CONTROL_CA, content=context.control_ca_pem, mode=0o644),
         File(path=m.SERVER_KEY, content=context.server_key_pem, mode=0o600, secret=True),
         File(path=m.GATEWAY_CONFIG, content=gateway_config(context, machine), mode=0o640),
+        File(path=m.CERTIFICATE_METRICS, content=certificate_metrics(context), mode=0o644),
     )
     return Plan(
         role="superlink",
-        folders=_folders(home, GATEWAY_STATE, m.AUDIT_STATE),
+        folders=(*_folders(home, GATEWAY_STATE, m.AUDIT_STATE), Folder(path=m.METRICS, mode=0o755)),
         files=files,
         units=(superlink, gateway, _audit(context, machine)),
         checks=(

@@ -69,6 +69,11 @@ class FederationStatus:
     trouble: str | None
     """Why the SuperLink could not be asked."""
 
+    @property
+    def central_outputs(self) -> Mapping[str, Any] | None:
+        """Of the centre's stack; None where it does not exist."""
+        return next((entry.outputs for entry in self.stacks if entry.stack.kind == "central"), None)
+
 
 def choose(files: Sequence[StackFile], names: Iterable[str]) -> tuple[Federation, tuple[StackFile, ...]]:
     """The federation, and which of its stacks are meant.

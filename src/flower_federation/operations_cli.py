@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from flower_federation.certificate_expiry import WARN_WITHIN_DAYS, certificate_ends
 from flower_federation.certificate_source import from_outputs
 from flower_federation.control_certificate import ControlCertificate
 from flower_federation.environment import Layout, make_state, merged
@@ -228,13 +229,14 @@ def _down(arguments: argparse.Namespace) -> int:
 def _status(arguments: argparse.Namespace) -> int:
     place = workplace()
     federation, _ = choose(place.files, ())
-    status = place.operations.status(federation)
+    status, now = place.operations.status(federation), datetime.now(UTC)
     if arguments.json:
-        print(json.dumps(status_document(status), indent=2))
+        print(json.dumps(status_document(status, now=now), indent=2))
     else:
         console = Console()
         console.print(stacks_table(status))
         console.print(nodes_table(status))
+        console.print(certificates_table(status, now=now))
         if status.trouble:
             print(status.trouble, file=sys.stderr)
     return 1 if status.trouble else 0
@@ -282,8 +284,13 @@ def _value(text: str) -> bool | int | float | str:
     return text
 
 
-def status_document(status: FederationStatus) -> dict[str, Any]:
-    """The status for `--json`: node ids are texts, they exceed what JSON numbers hold."""
+def status_document(status: FederationStatus, *, now: datetime) -> dict[str, Any]:
+    """The status for `--json`: node ids are texts, they exceed what JSON numbers hold.
+
+    Args:
+        status: Stacks and nodes.
+        now: The current instant, aware; ends of certificates are counted from it.
+    """
     return {
         "stacks": [
             {
@@ -295,6 +302,7 @@ def status_document(status: FederationStatus) -> dict[str, Any]:
             for entry in status.stacks
         ],
         "nodes": [{"name": name, "state": state} for name, state in sorted(status.nodes.items())],
+        "certificates": [end.document() for end in certificate_ends(status.central_outputs, now=now)],
         "trouble": status.trouble,
     }
 
@@ -317,6 +325,15 @@ def nodes_table(status: FederationStatus) -> Table:
             table.add_row(node["name"], str(int(node["partition_id"])), state)
     for name, state in sorted(known.items()):
         table.add_row(name, "-", f"{state}, in no zone's stack")
+    return table
+
+
+def certificates_table(status: FederationStatus, *, now: datetime) -> Table:
+    """Ends of certificates for a terminal, the nearest first."""
+    table = Table("certificate", "sha256", "ends (UTC)", "days left")
+    for end in certificate_ends(status.central_outputs, now=now):
+        days = str(end.days_left) if end.days_left > WARN_WITHIN_DAYS else f"{end.days_left}, due for renewal"
+        table.add_row(end.certificate, end.sha256[:16], f"{end.expires_at:%Y-%m-%d %H:%M}", days)
     return table
 
 

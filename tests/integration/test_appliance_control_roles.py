@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -20,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from flower_appliance.audit_chain import Head, check_chain
+from flower_appliance.metrics import CONTENT_TYPE, EXPIRY
 from flower_federation.control_certificate import ControlCertificate, write_folder
 from flower_federation.runs_cli import write_flwr_home
 from flower_federation.tunnel import opened_tunnel
@@ -171,6 +174,28 @@ def test_an_auditor_reads_and_changes_nothing(lab: ControlLab, tmp_path: Path) -
 
     assert {line["outcome"] for line in lines(lab, 3, name="Eve", outcome="refused")} == {"refused"}
     assert all(line["action"] in ("list", "connect") for line in lab.audit(name="Eve", outcome="done"))
+
+
+def test_prometheus_reads_with_an_auditors_certificate_when_certificates_end_and_leaves_no_line(
+    lab: ControlLab,
+) -> None:
+    certificate = lab.certificate("Prometheus", "auditor")
+    context = tls_context(certificate.ca_certificate, identity=certificate.identity)
+    connection = http.client.HTTPSConnection(lab.address, 9093, timeout=10, context=context)
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+
+    assert answer.status == 200
+    assert answer.getheader("content-type") == CONTENT_TYPE
+    peer = lab.superlink.root / "etc/flower/certs/server.crt"
+    (leaf,) = x509.load_pem_x509_certificates(peer.read_bytes())
+    assert re.search(rf'{EXPIRY}{{certificate="server",.*}} {leaf.not_valid_after_utc.timestamp():.0f}\n', text)
+    assert ask(lab.authority, lab.address, 9093, "/metrics")[0] == 403
+    assert ask(lab.authority, lab.address, 9092, "/metrics")[0] == 403
+    assert lines(lab, 1, route="/metrics", outcome="refused")
+    assert lab.audit(name="Prometheus") == []
 
 
 def test_an_operators_client_registers_and_revokes_a_node_and_others_cannot(lab: ControlLab) -> None:

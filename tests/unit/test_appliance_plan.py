@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from flower_appliance.machine import Machine
 from flower_appliance.partition import node_identity
 from flower_appliance.plan import Plan, describe, plan, systemd_files
 from flower_appliance.unit import Unit, read_environment, render_systemd
-from tests.appliance_support import NOW, make_authority, superlink_values, supernode_values
+from tests.appliance_support import NOW, b64, make_authority, superlink_values, supernode_values
 
 CA = make_authority()
 OWN = Machine(
@@ -311,3 +312,35 @@ def test_a_units_reload_runs_its_command_in_its_own_folder() -> None:
     assert f"ExecReload={' '.join(gate.reload_argv)}\n" in text
     assert f"WorkingDirectory={gate.working_folder}\n" in text
     assert "ExecReload" not in render_systemd(plan(supernode(), OWN).units[0])
+
+
+def test_a_superlink_tells_monitoring_when_each_of_its_certificates_ends() -> None:
+    other = make_authority(days=400)
+    ended = plan(
+        superlink(FL_CA_CERT=b64(CA.pem + other.pem), FL_CA_FINGERPRINT=f"{CA.fingerprint} {other.fingerprint}"), OWN
+    )
+    told = file(ended, "/var/lib/flower/metrics/certificates.prom")
+    samples = dict(re.findall(r'certificate="([\w-]+)",.*sha256="[0-9a-f]{64}"} (\d+)', told.content))
+    names = [line.split("{")[0] for line in told.content.splitlines() if not line.startswith("#")]
+
+    assert set(names) == {"flower_certificate_expiry_timestamp_seconds"}
+    assert len(names) == 4, "server, two CAs of which one takes over, and the CA of clients"
+    end = {kind: datetime.fromtimestamp(int(seconds), UTC) for kind, seconds in samples.items()}
+    assert end["server"] == CA.certificate.not_valid_before_utc + timedelta(days=20)
+    assert end["ca"] == other.certificate.not_valid_after_utc
+    assert (told.mode, told.secret) == (0o644, False)
+    assert "# TYPE flower_certificate_expiry_timestamp_seconds gauge" in told.content
+    assert 'federation="hospitals",zone="berlin"' in told.content
+    assert "PRIVATE" not in told.content
+    (folder,) = (folder for folder in ended.folders if folder.path == "/var/lib/flower/metrics")
+    assert folder.mode == 0o755, "an exporter of another user reads it"
+
+
+def test_a_new_certificate_changes_what_monitoring_is_told_and_restarts_nothing() -> None:
+    path = "/var/lib/flower/metrics/certificates.prom"
+    certificate, key = CA.issue("localhost", "127.0.0.1", "10.0.0.5", days=25)
+    before = plan(superlink(), OWN)
+    renewed = plan(superlink(FL_SERVER_CERT=b64(certificate), FL_SERVER_KEY=b64(key)), OWN)
+
+    assert file(renewed, path).content != file(before, path).content
+    assert not any(path in (*unit.reads, *unit.reloads) for unit in renewed.units)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flower_appliance.control_routes import (
+    METRICS_URI,
     NO_CERTIFICATE,
     NOT_CONTROL,
     OUTSIDE,
@@ -25,7 +26,13 @@ NETWORKS = ["10.0.0.0/24"]
 
 def ask(subject: str, uri: str, *, address_is_admin: bool = True) -> dict[str, Any]:
     """What the routes do with a request, walked through as Caddy does: status, text, and whether it is forwarded."""
-    routes = control_routes(networks=NETWORKS, federation="hospitals", superlink=SUPERLINK, audit="127.0.0.1:9095")
+    routes = control_routes(
+        networks=NETWORKS,
+        federation="hospitals",
+        superlink=SUPERLINK,
+        audit="127.0.0.1:9095",
+        metrics="/var/lib/flower/metrics/certificates.prom",
+    )
     facts = {"{http.request.uri}": uri, "{http.request.tls.client.subject}": subject}
 
     def matches(route: dict[str, Any]) -> bool:
@@ -56,6 +63,10 @@ def ask(subject: str, uri: str, *, address_is_admin: bool = True) -> dict[str, A
                 elif handler["handler"] == "reverse_proxy":
                     assert handler["rewrite"]["uri"] == QUESTION
                     found["asked"] = True
+                elif handler["handler"] == "rewrite":
+                    found["file"] = handler["uri"]
+                elif handler["handler"] == "file_server":
+                    return {**found, "status": 200, "body": handler["root"] + found["file"]}
                 elif handler["handler"] == "log_append":
                     found["logged"][handler["key"]] = handler["value"]
         return None
@@ -91,6 +102,15 @@ def test_a_call_that_no_table_knows_is_for_operators() -> None:
         assert answer["status"] == 403
         assert "an operator may" in answer["body"]["detail"]
         assert not allowed(Role(role), "delete-everything")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_role_may_read_when_certificates_end_and_no_other_file(role: Role) -> None:
+    assert ask(subject(role), METRICS_URI)["body"] == "/var/lib/flower/metrics/certificates.prom"
+    for uri in (f"{METRICS_URI}/", f"{METRICS_URI}/../audit.jsonl", f"{METRICS_URI}?x", f"/x{METRICS_URI}"):
+        assert ask(subject(role), uri)["status"] == 403
+    assert ask("", METRICS_URI)["body"] == {"detail": NO_CERTIFICATE}
+    assert ask(subject(role), METRICS_URI, address_is_admin=False)["body"] == {"detail": OUTSIDE}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,9 @@ def test_a_setting_without_a_value_is_refused() -> None:
         parse_run_config(["rounds"])
 
 
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
 def status() -> FederationStatus:
     central = StackFile(name="c", kind="central", zone="madrid", central=None)
     zone = StackFile(name="z", kind="zone", zone="berlin", central="c")
@@ -148,9 +152,10 @@ def test_the_status_table_tells_nodes_that_are_not_enrolled_and_enrolments_witho
 
 
 def test_the_status_as_json_names_each_stacks_state() -> None:
-    document = status_document(status())
+    document = status_document(status(), now=NOON)
 
     assert [(entry["name"], entry["state"]) for entry in document["stacks"]] == [("c", "up"), ("z", "up")]
+    assert document["certificates"] == []
 
 
 def with_handler(handler: Any, patch: pytest.MonkeyPatch) -> int:
