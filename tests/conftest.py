@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.opennebula_endpoints import REASON, is_skipped
+
 
 def pytest_configure() -> None:
     """Let an interrupt interrupt.
@@ -18,6 +20,13 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot run against the OpenNebula that the environment names."""
+    for item in items:
+        if is_skipped(item.path):
+            item.add_marker(pytest.mark.skip(reason=REASON))
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,12 @@
 
 The zone is the one that OPENNEBULA_ENDPOINT, OPENNEBULA_FLOW_ENDPOINT, OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD name
 (a real OpenNebula, with OPENNEBULA_TEST_DATASTORE as the image datastore's id), otherwise a zonebox of the test's own.
+Nothing here knows zonebox: docs/reference/testing.md.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -22,7 +24,6 @@ import requests
 from pulumi_opennebula.provider.client.oned import Oned
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.zone import Zone
-from tests.zonebox_support import zone_process
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -86,15 +87,8 @@ def a_zone(folder: Path) -> Iterator[TestZone]:
         environment = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
         yield TestZone(environment=environment, datastore=int(os.environ.get("OPENNEBULA_TEST_DATASTORE", "1")))
         return
-    with zone_process(folder, driver="fake") as zone:
-        username, password = zone.session.split(":", 1)
-        environment = {
-            "OPENNEBULA_ENDPOINT": zone.endpoints.oned,
-            "OPENNEBULA_FLOW_ENDPOINT": zone.endpoints.oneflow,
-            "OPENNEBULA_USERNAME": username,
-            "OPENNEBULA_PASSWORD": password,
-            **({"OPENNEBULA_CA_FILE": str(zone.endpoints.ca)} if zone.endpoints.ca else {}),
-        }
+    # Not before: a run against another zone needs no zonebox.
+    with importlib.import_module("tests.opennebula_own_zone").own_zone(folder) as environment:
         yield TestZone(environment=environment, datastore=1)
 
 
