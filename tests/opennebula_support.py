@@ -121,9 +121,9 @@ class Project:
         )
         (self.folder / "__main__.py").write_text(head + text)
 
-    def pulumi(self, *arguments: str, fails: bool = False) -> str:
-        """Run the engine and return what it says."""
-        environment = {
+    def environment(self) -> dict[str, str]:
+        """Environment of the engine."""
+        return {
             **{name: value for name, value in os.environ.items() if name not in VARIABLES},
             **self.zone.environment,
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
@@ -134,10 +134,13 @@ class Project:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             **self.extra,
         }
+
+    def pulumi(self, *arguments: str, fails: bool = False) -> str:
+        """Run the engine and return what it says."""
         result = subprocess.run(
             ["pulumi", *arguments, "--non-interactive", "--color", "never"],
             cwd=self.folder,
-            env=environment,
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

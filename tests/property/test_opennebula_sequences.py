@@ -27,7 +27,7 @@ from pulumi_opennebula.provider.engine import OpenNebulaProvider
 from pulumi_opennebula.provider.registry import HANDLERS
 from pulumi_opennebula.provider.resources.machine_states import Phase as MachinePhase
 from pulumi_opennebula.provider.resources.machine_states import phase_of
-from pulumi_opennebula.provider.resources.service import FAILED, RUNNING, WARNING
+from pulumi_opennebula.provider.resources.service_states import FAILED, RUNNING, WARNING
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.values import UNREAD, wrapped
 from pulumi_opennebula.provider.zone import Zone

@@ -11,7 +11,7 @@ from pulumi_opennebula.errors import FailedObjectError
 from pulumi_opennebula.provider.diffs import Kind, changes
 from pulumi_opennebula.provider.engine import OpenNebulaProvider, PartialError
 from pulumi_opennebula.provider.registry import HANDLERS
-from pulumi_opennebula.provider.resources import service
+from pulumi_opennebula.provider.resources import service_states
 from pulumi_opennebula.provider.values import FAILED, IMPORTED, UNREAD, plain, wrapped
 from tests.unit.test_opennebula_provider import IMAGE_XML, ScriptedOned, configured, create, urn
 
@@ -56,25 +56,25 @@ def document(state: int, *lines: str) -> dict[str, Any]:
 
 def test_a_service_that_is_recovered_may_show_its_old_failure_for_a_while() -> None:
     before = document(7, "New state: FAILED_DEPLOYING")
-    decide = service.running(lambda line: None, before=before)
+    decide = service_states.running(lambda line: None, before=before)
     assert not decide(before)
     assert decide(document(2, "New state: FAILED_DEPLOYING", "New state: RUNNING"))
 
 
 def test_a_recovery_that_fails_again_is_told_at_once() -> None:
-    decide = service.running(lambda line: None, before=document(7, "New state: FAILED_DEPLOYING"))
+    decide = service_states.running(lambda line: None, before=document(7, "New state: FAILED_DEPLOYING"))
     with pytest.raises(FailedObjectError, match="FAILED_DEPLOYING"):
         decide(document(7, "New state: FAILED_DEPLOYING", "New state: DEPLOYING", "New state: FAILED_DEPLOYING"))
 
 
 def test_a_recovery_that_changes_nothing_is_given_up() -> None:
     before = document(7, "New state: FAILED_DEPLOYING")
-    decide = service.running(lambda line: None, before=before)
+    decide = service_states.running(lambda line: None, before=before)
     looks = 0
     with pytest.raises(FailedObjectError):
         while not decide(before):
             looks += 1
-    assert looks == service.RECOVERY_LOOKS
+    assert looks == service_states.RECOVERY_LOOKS
 
 
 @pytest.mark.parametrize(("state", "differs"), [(2, False), (4, True), (7, True), (9, True)])

@@ -12,11 +12,12 @@ import pytest
 from pulumi_opennebula.errors import FailedObjectError, InputError, NotFoundError, RefusedError
 from pulumi_opennebula.provider.resources.base import Call
 from pulumi_opennebula.provider.resources.service import ServiceHandler
+from pulumi_opennebula.provider.resources.service_states import FAILED
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.zone import Zone
 from tests.opennebula_data import document
 
-RUNNING, SCALING, FAILED_DEPLOYING, FAILED_UNDEPLOYING = 2, 8, 7, 6
+RUNNING, SCALING, FAILED_DEPLOYING = 2, 8, 7
 
 
 class ScriptedFlow:
@@ -127,8 +128,9 @@ async def test_a_service_that_cannot_be_undeployed_yet_is_asked_again() -> None:
     assert flow.gone
 
 
-async def test_a_service_whose_undeployment_failed_is_recovered_into_its_end() -> None:
-    flow = ScriptedFlow([FAILED_UNDEPLOYING])
+@pytest.mark.parametrize("state", sorted(FAILED))
+async def test_a_service_that_failed_is_recovered_into_its_end_because_oneflow_undeploys_none(state: int) -> None:
+    flow = ScriptedFlow([state])
     flow.busy = 9
     await ServiceHandler().delete(call_on(flow, "delete"), "5", {})
     assert flow.performed == ["recover"]

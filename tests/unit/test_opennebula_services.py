@@ -9,7 +9,7 @@ import pytest
 
 from pulumi_opennebula.errors import FailedObjectError
 from pulumi_opennebula.provider.diffs import Change, changes
-from pulumi_opennebula.provider.resources import documents, service
+from pulumi_opennebula.provider.resources import documents, service, service_states
 from pulumi_opennebula.provider.resources.service import ServiceHandler
 from pulumi_opennebula.provider.resources.service_template import ServiceTemplateHandler, properties
 from pulumi_opennebula.provider.values import IMPORTED, UNKNOWN, Values
@@ -115,7 +115,7 @@ def test_a_size_changed_by_hand_is_drift_and_one_that_elasticity_changed_is_none
 
 def test_a_service_is_waited_for_until_it_runs_with_its_roles_reported_once() -> None:
     lines: list[str] = []
-    decide = service.running(lines.append)
+    decide = service_states.running(lines.append)
     assert not decide(document("service_deploying"))
     assert not decide(document("service_deploying"))
     assert decide(document("service_running"))
@@ -126,15 +126,15 @@ def test_a_service_is_waited_for_until_it_runs_with_its_roles_reported_once() ->
 
 
 def test_scaling_is_over_only_when_the_role_has_its_size() -> None:
-    decide = service.running(lambda line: None, role="supernode", size=5)
+    decide = service_states.running(lambda line: None, role="supernode", size=5)
     assert not decide(document("service_scaling"))
     assert not decide(document("service_running"))
-    assert service.running(lambda line: None, role="supernode", size=4)(document("service_running"))
+    assert service_states.running(lambda line: None, role="supernode", size=4)(document("service_running"))
 
 
 def test_a_failed_service_is_an_error_with_what_oneflow_logged() -> None:
     with pytest.raises(FailedObjectError) as caught:
-        service.running(lambda line: None)(document("service_failed"))
+        service_states.running(lambda line: None)(document("service_failed"))
     said = str(caught.value)
     assert "is FAILED_DEPLOYING" in said
     assert (
@@ -145,12 +145,12 @@ def test_a_failed_service_is_an_error_with_what_oneflow_logged() -> None:
 
 def test_a_warning_names_the_vm_as_what_to_mend() -> None:
     with pytest.raises(FailedObjectError, match=r"is WARNING.*Resume or remove the VM"):
-        service.running(lambda line: None)(document("service_warning"))
+        service_states.running(lambda line: None)(document("service_warning"))
 
 
 def test_a_service_that_vanishes_while_it_is_waited_for_is_an_error() -> None:
     with pytest.raises(FailedObjectError, match="is gone"):
-        service.running(lambda line: None)(None)
+        service_states.running(lambda line: None)(None)
 
 
 def test_the_template_of_an_imported_service_is_found_by_its_registration_time() -> None:
@@ -170,9 +170,13 @@ def test_an_undeployment_that_failed_is_no_end() -> None:
     failed = document("service_failed")
     failed["TEMPLATE"]["BODY"]["state"] = 6
     with pytest.raises(FailedObjectError, match="FAILED_UNDEPLOYING"):
-        service.is_gone(failed)
+        service_states.is_gone(failed)
     failed["TEMPLATE"]["BODY"]["state"] = 5
-    assert service.is_gone(failed) and service.is_gone(None) and not service.is_gone(document("service_running"))
+    assert (
+        service_states.is_gone(failed)
+        and service_states.is_gone(None)
+        and not service_states.is_gone(document("service_running"))
+    )
 
 
 def test_cardinalities_that_are_no_difference_leave_the_text_as_it_is() -> None:

@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pulumi_opennebula.definitions.service import SERVICE
-from pulumi_opennebula.errors import FailedObjectError, InputError, NotFoundError, RefusedError
+from pulumi_opennebula.errors import FailedObjectError, InputError, NotFoundError, OpenNebulaError, RefusedError
 from pulumi_opennebula.provider.checks import Findings
 from pulumi_opennebula.provider.diffs import Change, Kind
-from pulumi_opennebula.provider.resources import documents, shared
+from pulumi_opennebula.provider.resources import documents, machine_states, shared
+from pulumi_opennebula.provider.resources import service_states as states
 from pulumi_opennebula.provider.resources.base import Call, Handler
+from pulumi_opennebula.provider.resources.machine_states import Phase
 from pulumi_opennebula.provider.templates import children, text_at
 from pulumi_opennebula.provider.values import IMPORTED, UNKNOWN, Values, is_unknown
 from pulumi_opennebula.provider.waiting import Object
 
-STATES: Final = (
-    "PENDING",
-    "DEPLOYING",
-    "RUNNING",
-    "UNDEPLOYING",
-    "WARNING",
-    "DONE",
-    "FAILED_UNDEPLOYING",
-    "FAILED_DEPLOYING",
-    "SCALING",
-    "FAILED_SCALING",
-    "COOLDOWN",
-    "DEPLOYING_NETS",
-    "UNDEPLOYING_NETS",
-    "FAILED_DEPLOYING_NETS",
-    "FAILED_UNDEPLOYING_NETS",
-    "HOLD",
-)
-"""Service states by number: OpenNebula 7.0's OneFlow manual; 1 to 4, 7, 8, 10 and 11 are in the recordings."""
-RUNNING: Final = 2
-FAILED: Final = frozenset({6, 7, 9, 13, 14})
-RECOVERABLE: Final = frozenset({7, 9, 13})
-"""Failed states from which `recover` leads to RUNNING (7: recorded); the undeploying ones lead to the end instead."""
-UNDEPLOY_FAILED: Final = frozenset({6, 14})
-WARNING: Final = 4
-SHOWN_LOG_LINES: Final = 5
-RECOVERY_LOOKS: Final = 30
-"""How often a failed service may look unchanged after `recover`, about a minute: it keeps its state until the retry has
-come to an end (recorded on 7.0.1: 7, then 2)."""
+LOOKED_AT_VMS: Final = 5
+"""Of how many VMs the error of a failed service tells what is wrong with them."""
 
 
 class ServiceHandler(Handler):
@@ -67,7 +42,7 @@ class ServiceHandler(Handler):
         A service that failed differs from one that runs, which is what every program wants: an update mends it.
         """
         found = self._refined(changes, old, new)
-        broken = old.get("state") in FAILED or old.get("state") == WARNING
+        broken = old.get("state") in states.FAILED or old.get("state") == states.WARNING
         return [*found, Change(path=("state",), kind=Kind.UPDATE)] if broken and not found else found
 
     def _refined(self, changes: list[Change], old: Values, new: Values) -> list[Change]:
@@ -107,7 +82,7 @@ class ServiceHandler(Handler):
     async def read(self, call: Call, id_: str, old: Values | None) -> Values | None:
         """The service's properties."""
         document = await call.zone.document(_path(id_))
-        if document is None or state_of(document) == "DONE":
+        if document is None or states.state_of(document) == "DONE":
             return None
         found = properties(document, old)
         if found["templateId"] is None:
@@ -121,12 +96,12 @@ class ServiceHandler(Handler):
         await documents.set_document_name(call, _path(id_), old, new)
         await documents.set_document_owner(call, _path(id_), old, new)
         document = await call.zone.document(_path(id_)) or {}
-        if _state(document) in RECOVERABLE:
-            call.progress(f"service {id_}: recovering from {STATES[_state(document)]}")
+        if states.state_number(document) in states.RECOVERABLE:
+            call.progress(f"service {id_}: recovering from {states.STATES[states.state_number(document)]}")
             await call.zone.flow.action(_path(id_), "recover")
         await self._running(call, id_, timeout_s, before=document)
         document = await call.zone.document(_path(id_)) or {}
-        seen = role_sizes(document)
+        seen = states.role_sizes(document)
         for name, wanted in _cardinalities(new.get("extraTemplate")).items():
             if seen.get(name) == wanted:
                 continue
@@ -154,19 +129,24 @@ class ServiceHandler(Handler):
                 if "undeployed in state" not in err.answer:
                     raise
             document = await call.zone.document(_path(id_))
-            if document is not None and _state(document) in UNDEPLOY_FAILED:
+            if document is not None and states.state_number(document) in states.FAILED:
+                # OneFlow undeploys no service that failed, unless it is told to give it up.
                 await call.zone.flow.action(_path(id_), "recover", delete=True)
                 break
             call.progress(f"service {id_}: busy, it will be undeployed when it is not")
             await watch.until(
                 id_,
-                lambda found: found is None or _state(found) not in {1, 3, 8, 11, 12},
+                lambda found: found is None or states.state_number(found) not in {1, 3, 8, 11, 12},
                 what=f"service {id_}",
                 timeout_s=timeout_s,
-                describe=state_of,
+                describe=states.state_of,
             )
         await watch.until(
-            id_, is_gone, what=f"the undeployment of service {id_}", timeout_s=timeout_s, describe=state_of
+            id_,
+            states.is_gone,
+            what=f"the undeployment of service {id_}",
+            timeout_s=timeout_s,
+            describe=states.state_of,
         )
 
     async def _running(
@@ -179,12 +159,36 @@ class ServiceHandler(Handler):
         size: int | None = None,
         before: Object | None = None,
     ) -> None:
-        await call.zone.services.until(
-            id_,
-            running(call.progress, role=role, size=size, before=before),
-            what=f"service {id_}",
-            timeout_s=timeout_s,
-            describe=progress_or_gone,
+        try:
+            await call.zone.services.until(
+                id_,
+                states.running(call.progress, role=role, size=size, before=before),
+                what=f"service {id_}",
+                timeout_s=timeout_s,
+                describe=states.progress_or_gone,
+            )
+        except FailedObjectError as err:
+            said = await self._vms_say(call, id_)
+            if not said:
+                raise
+            raise FailedObjectError(err.value, err.rule, f"{err.reason}; {said}", err.remedy) from err
+
+    async def _vms_say(self, call: Call, id_: str) -> str:
+        """What oned says of the VMs that keep a service from running: OneFlow logs that it failed, not why."""
+        try:
+            document = await call.zone.document(_path(id_)) or {}
+            roles = [
+                role for role in states.body_of(document).get("roles") or [] if role.get("state") != states.RUNNING
+            ]
+            numbers = [int(node["deploy_id"]) for role in roles for node in role.get("nodes") or []]
+            # The first few say it: where one VM of a role cannot boot, the others mostly cannot for the same reason.
+            bodies = [await call.zone.object("vm", number) for number in numbers[:LOOKED_AT_VMS]]
+        except OpenNebulaError:
+            return ""
+        return "; ".join(
+            f"VM {text_at(body, 'NAME')!r} is {machine_states.state_of(body)}: {machine_states.error_of(body)}"
+            for body in bodies
+            if body is not None and machine_states.phase_of(body) in {Phase.FAILED, Phase.OFF}
         )
 
 
@@ -194,7 +198,7 @@ def properties(document: dict[str, Any], old: Values | None) -> Values:
     before = old or {}
     found = shared.owner_outputs(document) | {
         "serviceId": text_at(document, "ID"),
-        "state": _state(document),
+        "state": states.state_number(document),
         "networks": networks_of(body),
         "roles": [
             {
@@ -219,13 +223,13 @@ def template_of(document: Object, templates: Iterable[Object]) -> int | None:
 
     A service's document does not say; but it keeps the template's registration time and roles (recorded on 7.0.1).
     """
-    body = _body(document)
+    body = states.body_of(document)
     names = [role.get("name") for role in body.get("roles") or []]
     found = [
         int(text_at(item, "ID"))
         for item in templates
-        if _body(item).get("registration_time") == body.get("registration_time")
-        and [role.get("name") for role in _body(item).get("roles") or []] == names
+        if states.body_of(item).get("registration_time") == body.get("registration_time")
+        and [role.get("name") for role in states.body_of(item).get("roles") or []] == names
     ]
     return found[0] if len(found) == 1 else None
 
@@ -248,101 +252,6 @@ def fixed_sizes(body: Values) -> dict[str, int]:
         for role in body.get("roles") or []
         if not role.get("elasticity_policies") and not role.get("scheduled_policies") and "cardinality" in role
     }
-
-
-def role_sizes(document: Object) -> dict[str, int]:
-    """Role name -> cardinality."""
-    return {role["name"]: int(role.get("cardinality", 0)) for role in _body(document).get("roles") or []}
-
-
-def running(
-    progress: Callable[[str], None],
-    *,
-    role: str | None = None,
-    size: int | None = None,
-    before: Object | None = None,
-) -> Callable[[Object | None], bool]:
-    """Judge whether a service runs (and a role has its size), reporting each change of its roles.
-
-    Args:
-        progress: Shows a line.
-        role: The role that must have a size.
-        size: How many VMs.
-        before: The service before `recover`, whose failure it may show for a while still.
-
-    Raises (when called):
-        FailedObjectError: it failed, is in WARNING or is gone, with what OneFlow logged.
-    """
-    shown: list[str] = []
-    looks = 0
-
-    def decide(found: Object | None) -> bool:
-        nonlocal looks
-        if found is None:
-            raise _failed(found, "somebody deleted it, or OneFlow gave it up")
-        state = _state(found)
-        line = progress_line(found)
-        if line not in shown[-1:]:
-            shown.append(line)
-            progress(line)
-        if before is not None and state in RECOVERABLE and _same_failure(before, found) and looks < RECOVERY_LOOKS:
-            looks += 1
-            return False
-        if state == WARNING or state in FAILED:
-            raise _failed(found, log_of(found))
-        return state == RUNNING and (role is None or role_sizes(found).get(role) == size)
-
-    return decide
-
-
-def progress_line(document: Object) -> str:
-    """`DEPLOYING: role superlink running, 1 of 1 VMs; role supernode deploying, 2 of 3 VMs`."""
-    parts = []
-    for role in _body(document).get("roles") or []:
-        state = _state_name(int(role.get("state", 0))).lower()
-        count = len(role.get("nodes") or [])
-        parts.append(f"role {role.get('name')} {state}, {count} of {role.get('cardinality', 0)} VMs")
-    return f"{state_of(document)}: {'; '.join(parts)}"
-
-
-def log_of(document: Object) -> str:
-    """The last lines of a service's own log."""
-    lines = [f"{item.get('severity', 'I')}: {item.get('message', '')}" for item in _body(document).get("log") or []]
-    return "OneFlow logged: " + ("; ".join(lines[-SHOWN_LOG_LINES:]) or "nothing")
-
-
-def state_of(document: Object | None) -> str:
-    """A service's state in words."""
-    return "gone" if document is None else _state_name(_state(document))
-
-
-def progress_or_gone(document: Object | None) -> str:
-    """A service's state and its roles, for the message when it did not get ready in time."""
-    return "gone" if document is None else progress_line(document)
-
-
-def is_gone(found: Object | None) -> bool:
-    """Whether a service is undeployed; raises where OneFlow could not."""
-    if found is not None and _state(found) in UNDEPLOY_FAILED:
-        raise _failed(found, log_of(found))
-    return found is None or state_of(found) == "DONE"
-
-
-def _same_failure(before: Object, found: Object) -> bool:
-    """Whether a failed service is where it was: nothing was logged since."""
-    return _state(before) == _state(found) and len(_body(before).get("log") or []) == len(_body(found).get("log") or [])
-
-
-def _failed(found: Object | None, reason: str) -> FailedObjectError:
-    name = text_at(found or {}, "NAME")
-    remedy = (
-        "Resume or remove the VM that is not running and run `pulumi up` again"
-        if found is not None and _state(found) == WARNING
-        else "Repair the cause; the next `pulumi up` recovers the service, `pulumi destroy` removes it"
-    )
-    return FailedObjectError(
-        f"service {name!r} is {state_of(found)}", "it must be RUNNING (or gone, when it is deleted)", reason, remedy
-    )
 
 
 def _refine_imported(changes: list[Change], old: Values, after: Any) -> list[Change]:
@@ -379,20 +288,6 @@ def _cardinalities(text: Any) -> dict[str, int]:
     if text is None or text is UNKNOWN:
         return {}
     return documents.cardinalities(json.loads(text))
-
-
-def _body(document: Object) -> Values:
-    template = document.get("TEMPLATE")
-    body = template.get("BODY") if isinstance(template, dict) else None
-    return body if isinstance(body, dict) else {}
-
-
-def _state(document: Object) -> int:
-    return int(_body(document).get("state", -1))
-
-
-def _state_name(state: int) -> str:
-    return STATES[state] if 0 <= state < len(STATES) else str(state)
 
 
 def _path(id_: str) -> str:
