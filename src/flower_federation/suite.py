@@ -1,7 +1,8 @@
 """scripts/test: lint, types, then the tests from fast to slow, with the time of each stage and one verdict.
 
-Every stage runs, also after one has failed, so that one run tells everything. It changes no file but caches. Slow and
-end-to-end tests run side by side: each alone uses about 60 % of two cores (measured 2026-11-24).
+Every stage runs, also after one has failed, so that one run tells everything. It changes no file but caches. Slow
+tests, end-to-end tests and those of the image run side by side: each alone uses about 60 % of two cores (measured
+2026-11-24).
 """
 
 from __future__ import annotations
@@ -93,7 +94,11 @@ def stages(*, fast_only: bool, extra: Sequence[str]) -> tuple[Stage, ...]:
     )
     selections = [("fast tests", "not slow and not e2e", "")]
     if not fast_only:
-        selections += [("slow tests", "slow and not e2e", "slow"), ("end-to-end tests", "e2e", "e2e")]
+        selections += [
+            ("slow tests", "slow and not e2e and not image", "slow"),
+            ("end-to-end tests", "e2e and not image", "e2e"),
+            ("tests of the image", "image", "image"),
+        ]
     tests = tuple(
         Stage(
             name=name, command=("pytest", "-m", marks, *(["-v"] if label else []), *extra), is_tests=True, label=label
@@ -145,10 +150,10 @@ def summary(outcomes: Sequence[Outcome], *, seconds: float) -> str:
     for outcome in outcomes:
         word = "passed" if is_passed(outcome, outcomes) else "FAILED"
         what = "no test selected" if outcome.is_empty else _words(outcome.counts) if outcome.is_tests else ""
-        lines.append(f"{outcome.name:18} {word:7} {outcome.seconds:7.1f} s  {what}".rstrip())
+        lines.append(f"{outcome.name:20} {word:7} {outcome.seconds:7.1f} s  {what}".rstrip())
         totals = totals.plus(outcome.counts)
     failed = [outcome.name for outcome in outcomes if not is_passed(outcome, outcomes)]
-    lines.append(f"{'total':18} {'FAILED' if failed else 'passed':7} {seconds:7.1f} s")
+    lines.append(f"{'total':20} {'FAILED' if failed else 'passed':7} {seconds:7.1f} s")
     if failed:
         lines.append(f"failed: {', '.join(failed)}")
     return "\n".join([*lines, f" {_words(totals)} in {seconds:.2f}s ".center(100, "=")])
@@ -217,7 +222,8 @@ def run_group(group: Sequence[Stage], *, layout: Layout, env: dict[str, str]) ->
 
 
 DESCRIPTION = """\
-Set up this clone and run the whole suite: ruff, mypy, fast tests, then slow and end-to-end tests side by side.
+Set up this clone and run the whole suite: ruff, mypy, fast tests, then slow tests, end-to-end
+tests and those of the image side by side.
 
 Other arguments go to every pytest call, for instance: scripts/test -k zonebox -x
 The exit status is 0 only if every stage passed and at least one test ran.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from flower_federation.environment import Layout
 from flower_federation.setup import project_folder
@@ -24,6 +26,7 @@ from flower_federation.suite import (
 )
 
 PROJECT = project_folder()
+SIDE_BY_SIDE = ["slow tests", "end-to-end tests", "tests of the image"]
 
 REPORT = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="pytest" errors="1" failures="2" skipped="3" tests="10" time="1.5"></testsuite></testsuites>
@@ -41,13 +44,13 @@ def stage_of_tests(name: str, returncode: int, *, passed: int = 0, failed: int =
 
 def test_stages_run_from_checks_to_end_to_end_tests_and_cover_every_marker() -> None:
     names = [stage.name for stage in stages(fast_only=False, extra=[])]
-    assert names == ["ruff check", "ruff format", "mypy", "fast tests", "slow tests", "end-to-end tests"]
+    assert names == ["ruff check", "ruff format", "mypy", "fast tests", *SIDE_BY_SIDE]
     assert [stage.name for stage in stages(fast_only=True, extra=[])] == names[:4]
 
 
-def test_only_slow_and_end_to_end_tests_run_side_by_side() -> None:
+def test_only_what_takes_long_runs_side_by_side() -> None:
     names = [[stage.name for stage in group] for group in groups(stages(fast_only=False, extra=[]))]
-    assert names == [["ruff check"], ["ruff format"], ["mypy"], ["fast tests"], ["slow tests", "end-to-end tests"]]
+    assert names == [["ruff check"], ["ruff format"], ["mypy"], ["fast tests"], SIDE_BY_SIDE]
 
 
 def test_stages_side_by_side_wait_for_each_other_and_say_which_line_is_whose(
@@ -66,6 +69,15 @@ def test_stages_side_by_side_wait_for_each_other_and_say_which_line_is_whose(
 
     assert [(outcome.name, outcome.returncode) for outcome in outcomes] == [("one", 0), ("two", 1)]
     assert {"[one] met two", "[two] met one"} <= set(capsys.readouterr().out.splitlines())
+
+
+def test_a_test_with_whatever_marks_is_selected_by_exactly_one_stage() -> None:
+    selections = [stage.command[2] for stage in stages(fast_only=False, extra=[]) if stage.is_tests]
+    for has in itertools.product([True, False], repeat=3):
+        marks = dict(zip(("slow", "e2e", "image"), has, strict=True))
+        if marks["image"] and not marks["slow"]:
+            continue  # tests/image_support.py gives both
+        assert [Expression.compile(text).evaluate(marks.__getitem__) for text in selections].count(True) == 1, marks
 
 
 def test_extra_arguments_reach_every_pytest_call_and_no_other() -> None:
