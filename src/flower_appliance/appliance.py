@@ -21,13 +21,14 @@ from flower_appliance.childwatch import ChildWatch
 from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.contextwatch import ContextWatch
 from flower_appliance.enrolment import Enrolment, ask_enrolment
-from flower_appliance.errors import ApplianceError, OneGateError
+from flower_appliance.errors import ApplianceError, OneGateError, Problem
 from flower_appliance.liveness import Liveness
 from flower_appliance.machine import LOGS
 from flower_appliance.onegate import OneGate, OwnVm
 from flower_appliance.plan import SUPERNODE_UNIT, File, Plan, plan
+from flower_appliance.provisioning import Provisioning
 from flower_appliance.publisher import Publisher, encoded
-from flower_appliance.readiness import Verdict, run_checks
+from flower_appliance.readiness import run_checks
 from flower_appliance.services import Host, MakeServices, no_files
 from flower_appliance.supervisor import Listener, Supervisor
 from flower_appliance.version import FLOWER_VERSION
@@ -103,12 +104,14 @@ class Appliance:
         self._failures = 0
         self._refusal = ""
         self._children = ChildWatch()
+        self._provisioning = Provisioning(mount=self._supervisor.mount, clock=clock)
         self._liveness = Liveness()
 
     def ask_to_stop(self) -> None:
         """Stop everything in order; `run` returns when that is done."""
         if self._onegate is not None:
             self._onegate.stop_retrying()
+        self._provisioning.stop()
         self._stopping.set()
         self._look.set()
 
@@ -205,7 +208,7 @@ class Appliance:
                 "FL_ERROR": "",
             }
         )
-        if not wanted.units_wait_for_checks:
+        if not wanted.units_wait_for_checks and self._provisioning.is_done(wanted.provisions):
             await self._start_units()
 
     async def _start_units(self) -> None:
@@ -235,9 +238,17 @@ class Appliance:
             # The clock, the disk, OneGate or the CONTEXT itself may have been put right meanwhile.
             await self._configure()
             return
+        if not self._provisioning.is_done(self._plan.provisions):
+            missing = await self._provisioning.bring(self._plan.provisions, self._guest.machine(self._vm_name))
+            if missing is not None:
+                self._failed([missing])
+                self._publish_state()
+                return
+            if not self._plan.units_wait_for_checks:
+                await self._start_units()
         checks = self._plan.checks
         verdicts = await self._unless_stopped(lambda: run_checks(checks, has_child=self._supervisor.has_child))
-        problems = [verdict for verdict in verdicts if verdict.problem is not None]
+        problems = [verdict.problem for verdict in verdicts if verdict.problem is not None]
         if problems:
             self._failed(problems)
         else:
@@ -288,9 +299,9 @@ class Appliance:
         if plan.revision and not (enrolled and not self._liveness.connected):
             self._publisher.set({"FL_CONTEXT_REVISION": plan.revision})
 
-    def _failed(self, problems: list[Verdict]) -> None:
+    def _failed(self, problems: list[Problem]) -> None:
         self._failures += 1
-        text = "\n".join(str(verdict.problem) for verdict in problems)
+        text = "\n".join(map(str, problems))
         if self._ready and self._failures < FAILURES_TO_WITHDRAW:
             return
         waits = self._plan is not None and self._plan.units_wait_for_checks

@@ -13,6 +13,7 @@ from datetime import datetime
 from cryptography import x509
 
 from flower_appliance import pem
+from flower_appliance.data import Data, read_data
 from flower_appliance.errors import ContextError
 from flower_appliance.fields import CONTEXT_PLACE, Fields, Network
 from flower_appliance.version import FLOWER_VERSION
@@ -69,8 +70,8 @@ class SuperNodeContext(Context):
     partition_id: int | None
     """Overrides base + n."""
     num_partitions: int
-    data_path: str
-    """Absolute path in the guest."""
+    data: Data
+    """Where the data will be, and how it gets there."""
     key_epochs: Mapping[str, int]
     """How often nodes were told to make a new key, by the end of their names (`supernode-1`)."""
 
@@ -216,14 +217,6 @@ def _supernode(fields: Fields, common: _Common) -> SuperNodeContext:
                 f"Remove {name} from the SuperNode role in {CONTEXT_PLACE}",
                 secret=True,
             )
-    for name in fields.names():
-        if name.startswith("FL_DATA_") and name != "FL_DATA_PATH":
-            fields.refuse(
-                name,
-                "this appliance takes FL_DATA_PATH only",
-                "a way of bringing in data that is ignored would train on nothing, or on something else",
-                f"Mount the data in the zone, set FL_DATA_PATH, and remove {name} from {CONTEXT_PLACE}",
-            )
     host, port = fields.endpoint("FL_SUPERLINK_ADDRESS", "the SuperNode dials this address and nothing else")
     partitions = fields.integer("FL_NUM_PARTITIONS", least=1, default=None)
     if partitions is None and not fields.text("FL_NUM_PARTITIONS"):
@@ -235,7 +228,7 @@ def _supernode(fields: Fields, common: _Common) -> SuperNodeContext:
         partition_base=fields.integer("FL_PARTITION_BASE", least=0, default=0) or 0,
         partition_id=fields.integer("FL_PARTITION_ID", least=0, default=None),
         num_partitions=partitions or 1,
-        data_path=fields.guest_path("FL_DATA_PATH", "a node without data has nothing to train on"),
+        data=read_data(fields),
         key_epochs=fields.counts("FL_NODE_KEY_EPOCHS", "a node that is named makes a new key when its count grows"),
     )
 

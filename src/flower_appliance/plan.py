@@ -18,6 +18,7 @@ from flower_appliance.gateway import ADMIN_SOCKET, CONTROL_LOG, GATEWAY_STATE, L
 from flower_appliance.machine import Machine
 from flower_appliance.metrics import certificate_metrics
 from flower_appliance.partition import node_identity
+from flower_appliance.provisions import Mount, Provision, data_provisions, render_mount
 from flower_appliance.unit import Unit, render_environment, render_systemd
 from flower_appliance.version import FLOWER_VERSION
 
@@ -118,6 +119,8 @@ class Plan:
     """How often this node was told to make a new key."""
     loopback_hosts: tuple[str, ...] = ()
     """What a certificate for this machine's own programs must cover; empty: this role has none."""
+    provisions: tuple[Provision, ...] = ()
+    """What is brought to the machine first, in this order: services and checks wait for it."""
     checks: tuple[Check, ...]
     """What must pass before READY=YES."""
     units_wait_for_checks: bool
@@ -144,10 +147,10 @@ def plan(context: SuperLinkContext | SuperNodeContext, machine: Machine) -> Plan
 
 
 def systemd_files(plan: Plan) -> tuple[File, ...]:
-    """The plan's services as unit files, for a machine that runs systemd."""
-    return tuple(
-        File(path=f"/etc/systemd/system/{unit.name}", content=render_systemd(unit), mode=0o644) for unit in plan.units
-    )
+    """The plan's services and mounts as unit files, for a machine that runs systemd."""
+    texts = {unit.name: render_systemd(unit) for unit in plan.units}
+    texts |= {each.unit: render_mount(each) for each in plan.provisions if isinstance(each, Mount)}
+    return tuple(File(path=f"/etc/systemd/system/{name}", content=text, mode=0o644) for name, text in texts.items())
 
 
 def describe(plan: Plan) -> dict[str, Any]:
@@ -179,6 +182,7 @@ def describe(plan: Plan) -> dict[str, Any]:
             }
             for unit in plan.units
         ],
+        "provisions": [str(provision) for provision in plan.provisions],
         "checks": [str(check) for check in plan.checks],
         "units_wait_for_checks": plan.units_wait_for_checks,
         "attributes": dict(plan.attributes),
@@ -283,7 +287,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
     identity = node_identity(context, machine.vm_name)
     home = f"{m.STATE}/supernode"
     ca, key = str(machine.path(m.CA_CERT)), str(machine.path(m.NODE_KEY))
-    data = str(machine.path(context.data_path))
+    data = str(machine.path(context.data.path))
     node_config: dict[str, str | int] = {
         "partition-id": identity.partition_id,
         "num-partitions": context.num_partitions,
@@ -325,6 +329,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
             DataCheck(path=data, user=machine.service_user),
             HandshakeCheck(host=context.superlink_host, port=context.superlink_port, ca=ca, subject="the SuperLink"),
         ),
+        provisions=data_provisions(context.data, user=machine.service_user),
         units_wait_for_checks=True,
         enrolment=EnrolmentQuestion(host=context.superlink_host, port=context.superlink_port, ca=ca, key=key),
         revision=context.revision,

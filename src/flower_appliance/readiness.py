@@ -17,6 +17,8 @@ from flower_appliance.nodekey import public_key
 from flower_appliance.plan import Check, ChildCheck, DataCheck, HandshakeCheck, HealthCheck, KeyCheck
 
 TIMEOUT_S = 5.0
+_NO_DATA = {"lost+found"}
+"""What a file system has of its own, for root alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ def _data(check: DataCheck) -> Problem | None:
     reason = "a node without readable data would join every round and train on nothing"
     given = f"the data path {check.path}"
     try:
-        entries = sorted(path.iterdir())
+        entries = sorted(entry for entry in path.iterdir() if entry.name not in _NO_DATA)
     except OSError as error:
         shown = f"{given} cannot be listed ({error.strerror})"
         return Problem(given=shown, rule="it must be a folder with the zone's data", reason=reason, remedy=remedy)

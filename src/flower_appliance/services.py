@@ -57,6 +57,10 @@ class Services(Protocol):
         """Let a running unit take its changed files; False: it could not, and works with the old ones."""
         ...
 
+    async def mount(self, name: str) -> str:
+        """Bring a mount unit up as its file says; what went wrong, or nothing."""
+        ...
+
     async def stop(self) -> None:
         """The appliance ends."""
         ...

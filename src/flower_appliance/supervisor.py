@@ -156,6 +156,10 @@ class Supervisor:
             LOG.error("%s could not be reloaded: status %d, see its log", name, status)
         return status == 0
 
+    async def mount(self, name: str) -> str:
+        """Refuse: a process VM has no init that could mount, and no right to."""
+        return f"{name}: a process VM cannot mount; its zone shares folders instead, which FL_DATA_PATH names"
+
     async def stop(self) -> None:
         """Stop every unit, and then whatever is left below this process."""
         await asyncio.gather(*(self._stop(name) for name in list(self._running)))

@@ -112,6 +112,13 @@ class Systemd:
         """Let a running unit take its changed files; False: it could not."""
         return await self._systemctl("reload", name)
 
+    async def mount(self, name: str) -> str:
+        """Bring a mount unit up, and anew where its file changed; what systemd said, or nothing."""
+        facts = await asyncio.to_thread(self._show, name, "ActiveState,NeedDaemonReload")
+        if facts.get("ActiveState") == "active" and facts.get("NeedDaemonReload") == "no":
+            return ""
+        return await self._tried("daemon-reload") or await self._tried("restart", name)
+
     async def stop(self) -> None:
         """Stop following the journal; the units run on."""
         if self._following is not None:
@@ -143,26 +150,31 @@ class Systemd:
     def _active(self, name: str) -> bool:
         return self.status(name).starts > 0
 
-    def _show(self, name: str) -> dict[str, str]:
+    def _show(self, name: str, properties: str = _PROPERTIES) -> dict[str, str]:
         try:
-            output = self._run(("systemctl", "show", f"--property={_PROPERTIES}", name))
+            output = self._run(("systemctl", "show", f"--property={properties}", name))
         except (OSError, subprocess.SubprocessError) as error:
             LOG.warning("systemctl show %s: %s", name, error)
             return {}
         return {key: value for key, _, value in (line.partition("=") for line in output.splitlines())}
 
     async def _systemctl(self, *words: str) -> bool:
+        # The unit is restarted by systemd where it can be; the checks say what does not work.
+        return not await self._tried(*words)
+
+    async def _tried(self, *words: str) -> str:
+        """What went wrong, or nothing; it is logged."""
         LOG.info("systemctl %s", " ".join(words))
         try:
             await asyncio.to_thread(self._run, ("systemctl", *words))
         except subprocess.CalledProcessError as error:
-            # The unit is restarted by systemd where it can be; the checks say what does not work.
-            LOG.error("systemctl %s: %s", " ".join(words), (error.stderr or "").strip())
+            problem = (error.stderr or "").strip() or f"status {error.returncode}"
         except (OSError, subprocess.SubprocessError) as error:
-            LOG.error("systemctl %s: %s", " ".join(words), error)
+            problem = str(error)
         else:
-            return True
-        return False
+            return ""
+        LOG.error("systemctl %s: %s", " ".join(words), problem)
+        return problem
 
     def _on_disk(self) -> set[str]:
         """Units that this or an earlier plan wrote."""

@@ -151,7 +151,7 @@ def test_an_expired_server_certificate_is_refused() -> None:
         ("FL_DATA_PATH", "srv/data", "absolute path"),
         ("FL_DATA_PATH", "/srv/../etc", "'..'"),
         ("FL_DATA_PATH", "/srv/'data'", "quotes"),
-        ("FL_DATA_S3", "s3://bucket", "FL_DATA_PATH only"),
+        ("FL_DATA_S3", "s3://bucket", "this appliance takes FL_DATA_PATH"),
         ("FL_ZONE", "ber lin", "letters, digits"),
         ("FL_FEDERATION", "", "must be given"),
         ("FL_LOG_LEVEL", "LOUD", "INFO or DEBUG"),

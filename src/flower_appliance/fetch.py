@@ -1,0 +1,186 @@
+"""Fetches one file over https, compares it with its checksum and puts it in place whole, or not at all.
+
+The folder's name comes from the checksum: where it exists its content is complete, and no second boot fetches it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import requests
+
+from flower_appliance.errors import Problem
+from flower_appliance.files import Owner
+from flower_appliance.provisions import Fetch
+
+CHUNK_BYTES = 1 << 20
+CONNECT_S, SILENCE_S = 10.0, 60.0
+MOST_REDIRECTS = 5
+_REASON = "a node that trained on other data than its zone chose would spoil the model without a word"
+
+
+class _RefusedError(Exception):
+    """Carries the problem out of the steps."""
+
+    def __init__(self, given: str, rule: str, remedy: str) -> None:
+        super().__init__(given)
+        self.problem = Problem(given=given, rule=rule, reason=_REASON, remedy=remedy)
+
+
+def fetch(wanted: Fetch, folder: Path, *, owner: Owner | None, stop: threading.Event) -> Problem | None:
+    """Bring the download into `folder`; blocking. None: it is there.
+
+    Args:
+        wanted: what to fetch.
+        folder: where it shall be; its parent's other folders are removed once it is.
+        owner: the services' user, whose group may read it; None where they run as this process does.
+        stop: ends the download early.
+    """
+    if folder.is_dir():
+        return None
+    parent = folder.parent
+    parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    incoming = parent / ".incoming"
+    _remove(incoming)
+    try:
+        incoming.mkdir(mode=0o700)
+        content = incoming / "content"
+        content.mkdir(mode=0o700)
+        _download(wanted, incoming, content, stop)
+        _settle(content, owner)
+        content.rename(folder)
+        _sync(parent)
+        _remove_others(parent, keep=folder)
+    except _RefusedError as error:
+        return error.problem
+    except (OSError, requests.RequestException, tarfile.TarError) as error:
+        return Problem(
+            given=f"{_shown(wanted.url)} could not be fetched ({_cause(error)})",
+            rule="it must be a file that can be downloaded and unpacked",
+            reason=_REASON,
+            remedy="Check FL_DATA_URL, that the security group lets this VM reach it, and the room on its disk; it is "
+            "tried again",
+        )
+    finally:
+        _remove(incoming)
+    return None
+
+
+def _download(wanted: Fetch, incoming: Path, content: Path, stop: threading.Event) -> None:
+    file = incoming / "file"
+    found = hashlib.sha256()
+    with file.open("wb") as stream:
+        for chunk in _chunks(wanted, incoming):
+            if stop.is_set():
+                raise OSError("this machine is stopping")
+            found.update(chunk)
+            stream.write(chunk)
+        stream.flush()
+        os.fsync(stream.fileno())
+    if found.hexdigest() != wanted.sha256:
+        raise _RefusedError(
+            f"the SHA-256 of {_shown(wanted.url)} is {found.hexdigest()}",
+            f"it must be {wanted.sha256}, as FL_DATA_SHA256 says",
+            "Nothing of it was kept. Put the right file there, or correct FL_DATA_SHA256 in the pool's stack if the "
+            "data was meant to change",
+        )
+    if tarfile.is_tarfile(file):
+        with tarfile.open(file) as archive:
+            # Refuses absolute paths, links that lead out, devices; takes set-uid bits and owners away.
+            archive.extractall(content, filter="data")
+    else:
+        file.rename(content / (Path(unquote(urlsplit(wanted.url).path)).name or "data"))
+
+
+def _chunks(wanted: Fetch, incoming: Path) -> Iterator[bytes]:
+    verify: bool | str = True
+    if wanted.ca_pem:
+        with tempfile.NamedTemporaryFile("w", dir=incoming, suffix=".pem", delete=False) as ca:
+            ca.write(wanted.ca_pem)
+        verify = ca.name
+    url = wanted.url
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy, no .netrc: the CONTEXT says everything
+        for _ in range(MOST_REDIRECTS + 1):
+            if urlsplit(url).scheme != "https":
+                raise _RefusedError(
+                    f"{_shown(wanted.url)} leads to {_shown(url)}",
+                    "every step must be https",
+                    "Give the URL of the file itself as FL_DATA_URL",
+                )
+            answer = session.get(
+                url, stream=True, verify=verify, timeout=(CONNECT_S, SILENCE_S), allow_redirects=False,
+                headers={"Accept-Encoding": "identity"},
+            )  # fmt: skip
+            with answer:
+                if answer.is_redirect:
+                    url = urljoin(url, answer.headers["Location"])
+                    continue
+                answer.raise_for_status()
+                yield from answer.iter_content(CHUNK_BYTES)
+                return
+    raise requests.TooManyRedirects(f"more than {MOST_REDIRECTS} redirects")
+
+
+def _settle(content: Path, owner: Owner | None) -> None:
+    """Give everything the modes that let services read and nobody else, and bring it to the disk."""
+    for place, names, files in os.walk(content):
+        for name in (*names, *files):
+            path = Path(place, name)
+            if path.is_symlink():
+                continue
+            path.chmod(0o750 if path.is_dir() else 0o440)
+            if owner is not None:
+                os.chown(path, 0, owner.gid)
+            if path.is_file():
+                _sync(path)
+    content.chmod(0o750)
+    if owner is not None:
+        os.chown(content, 0, owner.gid)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_others(parent: Path, *, keep: Path) -> None:
+    """Remove data of earlier checksums."""
+    for path in parent.iterdir():
+        if path != keep:
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _shown(url: str) -> str:
+    """A URL without its query, which may be a signature."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, without the URL that `requests` puts into its messages."""
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"HTTP {error.response.status_code}"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate does not verify; FL_DATA_CA names a CA of its own"
+    if isinstance(error, requests.RequestException):
+        return type(error).__name__
+    return str(getattr(error, "strerror", None) or error)

@@ -1,0 +1,102 @@
+"""What has to be brought to a machine before its services start, as data. It brings nothing: `provisioning` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flower_appliance.data import Data, Download, NfsExport, Volume
+
+MOUNT_OPTIONS = "ro,nosuid,nodev,noexec"
+NFS_OPTIONS = f"{MOUNT_OPTIONS},nfsvers=4,soft,timeo=100,retrans=3"
+"""An answer that does not come for 30 s ends as an error that training sees, instead of hanging for ever."""
+DEVICE_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A file system, mounted read-only by systemd."""
+
+    what: str
+    where: str
+    """Guest path of the folder."""
+    type: str = ""
+    options: str = MOUNT_OPTIONS
+    subject: str
+    """What it is, for messages."""
+
+    @property
+    def unit(self) -> str:
+        """Name of its unit: systemd derives it from the path (systemd.unit(5), "string escaping for paths")."""
+        return f"{escape_path(self.where)}.mount"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """A download that is compared with its checksum."""
+
+    url: str = field(repr=False)
+    sha256: str
+    ca_pem: str = field(repr=False)
+    folder: str
+    """Guest path of the folder that holds it, or what the archive held."""
+    user: str
+    """User that reads it; empty: whoever runs the appliance."""
+
+
+Provision = Mount | Fetch
+
+
+def data_provisions(data: Data, *, user: str) -> tuple[Provision, ...]:
+    """What brings the data in; nothing where it is there already."""
+    match data.way:
+        case Volume(label=label):
+            subject = f"the volume with the label {label}"
+            return (Mount(what=f"/dev/disk/by-label/{label}", where=data.path, subject=subject),)
+        case NfsExport(host=host, export=export):
+            what = f"{host}:{export}"
+            subject = f"the NFS export {what}"
+            return (Mount(what=what, where=data.path, type="nfs", options=NFS_OPTIONS, subject=subject),)
+        case Download() as way:
+            return (Fetch(url=way.url, sha256=way.sha256, ca_pem=way.ca_pem, folder=data.path, user=user),)
+        case _:
+            return ()
+
+
+def render_mount(mount: Mount) -> str:
+    """The unit file of a mount."""
+    network = mount.type == "nfs"
+    return "\n".join(
+        [
+            "[Unit]",
+            f"Description=Flower: {mount.subject}",
+            *(["After=network-online.target", "Wants=network-online.target"] if network else []),
+            # A disk that is not attached would be waited for much longer.
+            f"JobTimeoutSec={DEVICE_TIMEOUT_S}s",
+            "",
+            "[Mount]",
+            f"What={_specifiers(mount.what)}",
+            f"Where={_specifiers(mount.where)}",
+            *([f"Type={mount.type}"] if mount.type else []),
+            f"Options={mount.options}",
+            f"TimeoutSec={DEVICE_TIMEOUT_S}s",
+            "",
+        ]
+    )
+
+
+def escape_path(path: str) -> str:
+    """A path as systemd spells it in a unit's name."""
+    trimmed = "/".join(part for part in path.split("/") if part)
+    escaped = []
+    for index, character in enumerate(trimmed):
+        if character == "/":
+            escaped.append("-")
+        elif (character.isascii() and character.isalnum()) or character in ":_" or (character == "." and index):
+            escaped.append(character)
+        else:
+            escaped += [f"\\x{byte:02x}" for byte in character.encode()]
+    return "".join(escaped) or "-"
+
+
+def _specifiers(text: str) -> str:
+    return text.replace("%", "%%")
