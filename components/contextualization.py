@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from components.authorities import check_fingerprints
+from components.data_source import DataSource
 from components.errors import RefusalError
 from components.node_keys import render_epochs
 from components.ports import FLEET_PORT
@@ -92,8 +93,8 @@ class SuperNodeContext(_CommonContext):
     """`host:9092`."""
     partition_base: int
     num_partitions: int
-    data_path: str
-    """Folder in the guest with the zone's data."""
+    data: DataSource
+    """How the zone's data gets into the guests."""
     rekeyed: Mapping[str, int] = field(default_factory=dict)
     """How often each node was told to make a new key, by the end of its name (`supernode-1`)."""
 
@@ -110,20 +111,13 @@ class SuperNodeContext(_CommonContext):
                 reason="a node's shard is its partition modulo this number",
                 remedy="change partitions in the stack file",
             )
-        if not self.data_path.startswith("/"):
-            raise RefusalError(
-                value=f"data.path: {self.data_path}",
-                rule="the data path is absolute",
-                reason="it is a folder of the guest, where the zone mounts its data read-only",
-                remedy="change data.path in the stack file, for example to /srv/flower/data",
-            )
         return _checked(
             {
                 **self._common("supernode"),
                 "FL_SUPERLINK_ADDRESS": check_fleet_endpoint(self.superlink_address),
                 "FL_PARTITION_BASE": str(self.partition_base),
                 "FL_NUM_PARTITIONS": str(self.num_partitions),
-                "FL_DATA_PATH": self.data_path,
+                **self.data.variables(),
                 **({"FL_NODE_KEY_EPOCHS": render_epochs(self.rekeyed)} if self.rekeyed else {}),
             }
         )

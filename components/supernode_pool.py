@@ -14,6 +14,7 @@ import pulumi
 
 import pulumi_opennebula as opennebula
 from components.contextualization import SuperNodeContext, encode_certificates
+from components.data_source import DataSource
 from components.gpu import TemplateSection
 from components.live_context import live_context, with_revision
 from components.node_names import check_partition_base, check_zone_name, service_vms_pattern
@@ -53,8 +54,8 @@ class FlowerSupernodePoolArgs:
     """Partition of VM 0; 0 or a multiple of 1000, different in each zone."""
     num_partitions: int
     """Into how many shards the zone's data divides; constant while the pool scales."""
-    data_path: str
-    """Folder of the guest where the zone mounts its data."""
+    data: DataSource
+    """How the zone's data gets into the guests."""
     rekeyed: Mapping[str, int] = field(default_factory=dict)
     """How often each node was told to make a new key, by the end of its name (`supernode-1`); none: never."""
     memory_mb: int = 1024
@@ -109,7 +110,7 @@ class FlowerSupernodePool(pulumi.ComponentResource):
             vcpu=args.vcpu,
             memory=args.memory_mb,
             context=context,
-            disks=[opennebula.TemplateDiskArgs(image_id=args.image_id)],
+            disks=_disks(args),
             nics=[
                 opennebula.TemplateNicArgs(
                     network_id=args.network_id, security_groups=list(args.security_group_ids) or None
@@ -173,16 +174,27 @@ def _context(args: FlowerSupernodePoolArgs) -> dict[str, pulumi.Input[str]]:
         superlink_address=args.superlink_fleet_endpoint,
         partition_base=args.partition_base,
         num_partitions=args.num_partitions,
-        data_path=args.data_path,
+        data=args.data,
         rekeyed=args.rekeyed,
     ).variables()
-    onegate = {} if args.onegate_ca is None else {"FL_ONEGATE_CA": encode_certificates(args.onegate_ca)}
+    authorities = {"FL_ONEGATE_CA": args.onegate_ca, "FL_DATA_CA": args.data.ca_certificate}
+    # A signed URL opens the data to whoever has it.
+    secret = {name: pulumi.Output.secret(plain[name]) for name in ("FL_DATA_URL",) if name in plain}
     return {
         **plain,
-        **onegate,
+        **secret,
+        **{name: encode_certificates(pem) for name, pem in authorities.items() if pem is not None},
         "FL_CA_CERT": pulumi.Output.from_input(args.ca_certificate).apply(encode_certificates),
         "FL_CA_FINGERPRINT": args.ca_fingerprint,
     }
+
+
+def _disks(args: FlowerSupernodePoolArgs) -> list[opennebula.TemplateDiskArgs | Mapping[str, Any]]:
+    """The appliance, and the volume with the data where there is one."""
+    disks: list[opennebula.TemplateDiskArgs | Mapping[str, Any]] = [opennebula.TemplateDiskArgs(image_id=args.image_id)]
+    if args.data.volume_image is not None:
+        disks.append(opennebula.TemplateDiskArgs(image_id=args.data.volume_image))
+    return disks
 
 
 def _published(

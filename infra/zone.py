@@ -69,7 +69,7 @@ def declare(settings: ZoneSettings, *, now: datetime) -> dict[str, pulumi.Input[
             ca_fingerprint=link.ca_fingerprint,
             partition_base=settings.partition_base,
             num_partitions=settings.partitions,
-            data_path=settings.data_path,
+            data=settings.data,
             rekeyed=settings.rekeyed,
             memory_mb=settings.supernode.memory_mb,
             cpu=settings.supernode.cpu,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.contextualization import check_fingerprint
+from components.data_source import DataSource
 from components.gpu import TemplateSection, passthrough
 from components.node_keys import parse_epochs
 from components.node_names import PARTITIONS_PER_ZONE, check_partition_base
@@ -14,6 +15,8 @@ from components.sizing import SUPERNODE_MEMORY_FLOOR_MB, check_cpu, check_memory
 from components.stack_facts import qualified
 from infra.cloud_settings import CloudSettings, Surroundings
 from infra.config_reader import UNKNOWN, Problems, Section
+from infra.data_settings import KEYS as DATA_KEYS
+from infra.data_settings import read_data
 from infra.egress_settings import EGRESS_KEYS, EgressSettings, read_egress
 from infra.site_settings import Common, Site
 
@@ -21,7 +24,6 @@ ZONE_KEYS = ("central", "supernodes", "supernode", "partitionBase", "partitions"
 _CENTRAL_KEYS = ("stack", "bundle", "caFingerprint")
 _SUPERNODE_KEYS = ("memoryMb", "cpu", "vcpu", "gpu")
 _GPU_KEYS = ("profile", "cards")
-_DATA_KEYS = ("path",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class ZoneSettings:
     supernode: SupernodeSettings
     partition_base: int
     partitions: int
-    data_path: str
+    data: DataSource
     rekeyed: Mapping[str, int]
     """How often each node was told to make a new key, by the end of its name."""
     egress: EgressSettings
@@ -87,8 +89,8 @@ def read_zone(
     supernode = problems.attempt(lambda: _read_supernode(nodes, problems), given=(nodes,))
     base = problems.attempt(lambda: check_partition_base(section.integer("partitionBase"), where="partitionBase"))
     partitions = problems.attempt(lambda: _read_partitions(section))
-    data = problems.attempt(lambda: section.section("data", known=_DATA_KEYS))
-    data_path = problems.attempt(lambda: _read_data_path(data), given=(data,))
+    data = problems.attempt(lambda: section.section("data", known=DATA_KEYS))
+    source_of_data = problems.attempt(lambda: read_data(data, machine), given=(data,))
     rekeyed = problems.attempt(lambda: parse_epochs(section.texts("nodeKeyEpochs"), where="nodeKeyEpochs"))
     egress = read_egress(section, problems)
     problems.finish()
@@ -101,7 +103,7 @@ def read_zone(
         supernode=supernode,
         partition_base=base,
         partitions=partitions,
-        data_path=data_path,
+        data=source_of_data,
         rekeyed=rekeyed,
         egress=egress,
     )
@@ -160,10 +162,3 @@ def _read_partitions(section: Section) -> int:
             reason="the zone's data divides into that many shards, whatever the size of the pool",
         )
     return count
-
-
-def _read_data_path(section: Section) -> str:
-    path = section.text("path")
-    if not path.startswith("/"):
-        raise section.wrong("path", path, "an absolute path of the guest", reason="the zone mounts its data there")
-    return path

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from components.contextualization import SuperLinkContext, SuperNodeContext, check_fleet_endpoint, fleet_endpoint
+from components.data_source import DataSource
 from components.egress import superlink_rules, supernode_rules
 from components.errors import RefusalError
 from components.gpu import PROFILES, passthrough
@@ -156,7 +157,7 @@ def test_every_supernode_variable_is_text(partitions: int, base: int) -> None:
         superlink_address="10.0.0.1:9092",
         partition_base=base,
         num_partitions=partitions,
-        data_path="/srv/flower/data",
+        data=DataSource(path="/srv/flower/data"),
     )
     if partitions < 1:
         with pytest.raises(RefusalError, match=f"partitions: {partitions}"):

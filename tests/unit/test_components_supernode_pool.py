@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import pulumi_opennebula as opennebula
+from components.data_source import DataSource
 from components.errors import RefusalError
 from components.gpu import passthrough
 from components.sizing import plan_addresses
@@ -46,7 +47,7 @@ def arguments(**changes: Any) -> FlowerSupernodePoolArgs:
             ca_fingerprint=ca.fingerprint,
             partition_base=1000,
             num_partitions=3,
-            data_path="/srv/flower/data",
+            data=DataSource(path="/srv/flower/data"),
         ),
         **changes,
     )
@@ -148,6 +149,24 @@ def test_a_vm_that_cannot_be_enrolled_is_refused_with_its_name(vm: dict[str, Any
     assert value in refusal.value.value
 
 
+def test_a_volume_is_a_second_disk_and_its_label_is_in_the_context() -> None:
+    template = declare(data=DataSource(volume="rows", volume_image=9)).one(TEMPLATE).inputs
+    assert template["disks"] == [{"imageId": 4}, {"imageId": 9}]
+    assert template["context"]["FL_DATA_VOLUME"] == "rows"
+    assert "FL_DATA_PATH" not in template["context"]
+
+
+def test_a_download_has_its_checksum_and_its_servers_ca_and_its_url_is_a_secret() -> None:
+    url = "https://data.example/rows.tar.gz?signature=hush"
+    source = DataSource(url=url, sha256="ab" * 32, ca_certificate=authority().pem)
+    template = declare(data=source).one(TEMPLATE)
+    assert template.inputs["context"]["FL_DATA_URL"] == url
+    assert template.inputs["context"]["FL_DATA_SHA256"] == "ab" * 32
+    assert template.inputs["context"]["FL_DATA_CA"] == template.inputs["context"]["FL_CA_CERT"]
+    assert any(path.startswith("context") for path in template.secrets)
+    assert not any(path.startswith("context") for path in declare().one(TEMPLATE).secrets)
+
+
 @pytest.mark.parametrize(
     ("changes", "value", "remedy"),
     [
@@ -156,7 +175,13 @@ def test_a_vm_that_cannot_be_enrolled_is_refused_with_its_name(vm: dict[str, Any
         ({"flower_version": "2.0.0"}, "2.0.0", "1.41.0"),
         ({"partition_base": 500}, "partitionBase: 500", "multiple of 1000"),
         ({"num_partitions": 0}, "partitions: 0", "change partitions"),
-        ({"data_path": "data"}, "data.path: data", "/srv/flower/data"),
+        ({"data": DataSource(path="data")}, "data.path: data", "/srv/flower/data"),
+        ({"data": DataSource()}, "data: nothing", "give one of them"),
+        ({"data": DataSource(demo=True, nfs="a:/b")}, "data: data.demo, data.nfs", "give one of them"),
+        ({"data": DataSource(demo=True, path="/srv/x")}, "data.path: /srv/x beside data.demo", "remove data.path"),
+        ({"data": DataSource(volume="rows")}, "data.volume: rows, data.volumeImage: None", "give both"),
+        ({"data": DataSource(url="https://x/y")}, "data.sha256: None", "sha256sum"),
+        ({"data": DataSource(url="http://x/y?hush", sha256="ab" * 32)}, "data.url (not shown", "https"),
         ({"memory_mb": 1}, "supernode.memoryMb: 1", "raise supernode.memoryMb"),
         ({"superlink_fleet_endpoint": "https://x:9092"}, "https://x:9092", "correct what the centre exports"),
         ({"zone": "Berlin"}, "'Berlin'", "change zone"),

@@ -9,6 +9,7 @@ from infra import (
     central_settings,
     certificate_settings,
     cloud_settings,
+    data_settings,
     egress_settings,
     people_settings,
     rollover_settings,
@@ -32,7 +33,7 @@ NESTED = {
     "central": zone_settings._CENTRAL_KEYS,
     "supernode": zone_settings._SUPERNODE_KEYS,
     "supernode.gpu": zone_settings._GPU_KEYS,
-    "data": zone_settings._DATA_KEYS,
+    "data": data_settings.KEYS,
 }
 LISTS = {"egress.hosts", "people", "zones"}
 """Keys that are lists of sections: they have a row of their own besides those of their entries."""
