@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 
+from components import join_bundle
 from components.errors import RefusalError, StackReadError
 from infra import central, zone
 from infra.central_settings import CentralSettings
@@ -30,11 +32,15 @@ from tests.components_support import (
     run_and_resolve,
 )
 from tests.infra_support import load_stack
+from tests.join_support import NOW as BUNDLE_NOW
+from tests.join_support import bundle_text, root
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 BERLIN = "organization/flower-federation/berlin-hospital"
 PARIS = "organization/flower-federation/paris-lab"
 MADRID = "organization/flower-federation/madrid-central"
+PIN = root().fingerprint(hashes.SHA256()).hex()
+JOINING = BUNDLE_NOW + timedelta(days=1)
 
 
 def node(name: str, number: int, partition: int) -> dict[str, Any]:
@@ -342,3 +348,37 @@ def test_a_zone_reads_its_centre_and_its_own_vms_and_nothing_else(tmp_path: Path
         (READ_OUTPUTS, MADRID)
     ]
     assert {token for token, _ in cloud.calls} == {READ_OUTPUTS, GET_VMS}
+
+
+def join_by_bundle(cloud: RecordingCloud, folder: Path, *, now: datetime) -> tuple[dict[str, Any], str]:
+    """What berlin exports as an organisation of its own, with a file and no stack of anybody else's; its bundle."""
+    file = folder / "join.json"
+    if not file.exists():
+        file.write_text(bundle_text())
+    settings = load_stack("berlin-hospital", folder, central={"bundle": "join.json", "caFingerprint": PIN})
+    assert isinstance(settings, ZoneSettings)
+    outputs = run_and_resolve(cloud, lambda: zone.declare(settings, now=now), stack="berlin-hospital")
+    return outputs, join_bundle.read(file.read_text()).digest
+
+
+def test_a_zone_that_joins_by_a_bundle_reads_no_stack_but_its_own_and_remembers_the_bundle(tmp_path: Path) -> None:
+    cloud = RecordingCloud(vms=[published_vm(0)])
+    outputs, digest = join_by_bundle(cloud, tmp_path, now=JOINING)
+
+    assert (outputs["join_bundle"], outputs["ca_fingerprint"]) == (digest, PIN)
+    assert {str(asked["name"]) for token, asked in cloud.calls if token == READ_OUTPUTS} == {BERLIN}
+    (rule,) = [each for each in cloud.one(SECURITY_GROUP).inputs["rules"] if each["range"] == "9092"]
+    assert rule["ip"] == "127.10.1.10"
+
+
+def test_an_expired_bundle_is_refused_unless_the_zone_has_joined_with_this_very_one(tmp_path: Path) -> None:
+    _, digest = join_by_bundle(RecordingCloud(), tmp_path, now=JOINING)
+    late = JOINING + timedelta(days=99)
+    for before in (None, {"zone": "berlin"}, {"zone": "berlin", "join_bundle": "ab" * 32}):
+        cloud = RecordingCloud(stacks={} if before is None else {BERLIN: before})
+        with pytest.raises(RefusalError, match="expired at"):
+            join_by_bundle(cloud, tmp_path, now=late)
+        assert cloud.declared == []
+
+    cloud = RecordingCloud(stacks={BERLIN: {"zone": "berlin", "join_bundle": digest}})
+    assert join_by_bundle(cloud, tmp_path, now=late)[0]["join_bundle"] == digest
