@@ -328,18 +328,6 @@ def test_a_zone_refuses_a_centre_that_it_cannot_trust_and_declares_nothing(
     assert cloud.declared == []
 
 
-def test_a_ca_that_nears_its_end_is_told_in_every_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr("pulumi.log.warn", told.append)
-    settings = load_stack("paris-lab", tmp_path)
-    assert isinstance(settings, ZoneSettings)
-
-    near_the_end = datetime(2035, 12, 20, tzinfo=UTC)
-    run_and_resolve(RecordingCloud(stacks={MADRID: centre()}), lambda: zone.declare(settings, now=near_the_end))
-
-    assert any("CA certificate of the federation demo: expires at 2035-12-30" in line for line in told)
-
-
 def test_a_zone_reads_its_centre_and_its_own_vms_and_nothing_else(tmp_path: Path) -> None:
     cloud = RecordingCloud(stacks={MADRID: centre()})
     run_zone(cloud, tmp_path, stack="paris-lab")
