@@ -9,19 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cryptography.hazmat.primitives import hashes
 
 from components import join_bundle, zone_answer
 from components.zone_link import CentralFacts
-from flower_appliance import machine, plan
+from flower_appliance import data, machine, plan
 from infra import central, zone
 from infra.central_settings import CentralSettings
 from infra.zone_settings import ZoneSettings
 from pulumi_flower.registration import INPUTS, RESOURCE_TYPE
 from tests.components_support import LIVE, TEMPLATE, RecordingCloud, run_and_resolve
 from tests.infra_support import load_stack
-from tests.join_support import NOW, bundle_text, root
+from tests.join_support import NOW, bundle_text, pem, root
 from zonebox.loopback import PORTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +60,8 @@ def constants(files: Iterable[Path]) -> set[str]:
 
 
 def test_the_table_of_context_variables_is_what_a_guest_reads() -> None:
-    assert named("### Context variables") == constants([APPLIANCE / "context.py"])
+    ways_of_data = {f"FL_DATA_{name}" for name in (*data._NAMES, *data._BESIDE)}
+    assert named("### Context variables") == constants([APPLIANCE / "context.py"]) | ways_of_data
 
 
 def test_the_table_of_attributes_is_what_a_guest_writes() -> None:
@@ -78,7 +78,7 @@ def run_central(cloud: RecordingCloud, folder: Path) -> dict[str, Any]:
     return run_and_resolve(cloud, lambda: central.declare(settings, now=datetime(2026, 11, 24, tzinfo=UTC)))
 
 
-def run_zone(cloud: RecordingCloud, folder: Path) -> dict[str, Any]:
+def run_zone(cloud: RecordingCloud, folder: Path, **way_of_data: Any) -> dict[str, Any]:
     """A zone that joins by a bundle, with everything set that may be left out."""
     (folder / "join.json").write_text(bundle_text())
     pin = root().fingerprint(hashes.SHA256()).hex()
@@ -87,20 +87,36 @@ def run_zone(cloud: RecordingCloud, folder: Path) -> dict[str, Any]:
         folder,
         central={"bundle": "join.json", "caFingerprint": pin},
         nodeKeyEpochs=["supernode-0:1"],
+        data=way_of_data or {"path": "/srv/flower/data"},
         projectUrl="https://flower.example",
     )
     assert isinstance(settings, ZoneSettings)
     return run_and_resolve(cloud, lambda: zone.declare(settings, now=NOW))
 
 
-@pytest.mark.parametrize(("role", "run"), [("superlink", run_central), ("supernode", run_zone)])
-def test_each_role_gets_from_the_program_what_the_table_says(role: str, run: Any, tmp_path: Path) -> None:
-    cloud = RecordingCloud()
-    run(cloud, tmp_path)
+def given(cloud: RecordingCloud) -> set[str]:
+    """Variables of the only VM template of a program, and of VMs that run; the same in both."""
+    template, live = cloud.one(TEMPLATE).inputs["context"], cloud.one(LIVE).inputs["variables"]
+    names = {name for name in template if name.startswith("FL_")}
+    assert names == {name for name in live if name.startswith("FL_")}
+    return names
 
-    for declared in (cloud.one(TEMPLATE).inputs["context"], cloud.one(LIVE).inputs["variables"]):
-        given = {name for name in declared if name.startswith("FL_")}
-        assert given == named("### Context variables", role=role) - WITHOUT_THE_PROGRAM
+
+def test_a_superlink_gets_from_the_program_what_the_table_says(tmp_path: Path) -> None:
+    cloud = RecordingCloud()
+    run_central(cloud, tmp_path)
+    assert given(cloud) == named("### Context variables", role="superlink")
+
+
+def test_supernodes_get_from_the_program_what_the_table_says_by_one_way_of_data_or_another(tmp_path: Path) -> None:
+    (tmp_path / "server-ca.crt").write_text(pem(root()))
+    file = {"url": "https://files.example/rows.csv", "sha256": "ab" * 32, "caFile": "server-ca.crt"}
+    found: set[str] = set()
+    for way in ({}, {"demo": "yes"}, {"volume": "rows", "volumeImage": 7}, {"nfs": "files.example:/export"}, file):
+        cloud = RecordingCloud()
+        run_zone(cloud, tmp_path, **way)
+        found |= given(cloud)
+    assert found == named("### Context variables", role="supernode") - WITHOUT_THE_PROGRAM
 
 
 def test_a_centre_exports_what_the_table_says(tmp_path: Path) -> None:
