@@ -151,6 +151,9 @@ def begin(project: Project) -> None:
     (stack,) = project.stacks
     if stack != CENTRAL:
         project.set_supernodes(stack, 1)
+    if stack == BERLIN:
+        host = "    hosts: [{name: mirror, address: 192.0.2.7, port: 443}]\n"
+        edit(project, r"(?m)^config:\n", f"config:\n  flower-federation:egress:\n{host}")
     project.init_stack(stack)
 
 
@@ -321,6 +324,47 @@ def test_two_zones_join_by_files_and_their_nodes_train(organisations: Organisati
     result = centre.train(rounds=1, nodes=2)
     assert result["status"] == "finished:completed"
     assert [each["nodes"] for each in result["rounds"]] == [2]
+
+
+def test_security_groups_let_through_what_was_named_and_nothing_else(organisations: Organisations) -> None:
+    """As each zone's OpenNebula has them; a rule without an address is about every address."""
+    onegate, dns, ntp = ("OUTBOUND", "TCP", "5030", ""), ("53", ""), ("OUTBOUND", "UDP", "123", "")
+    basics = {onegate, ("OUTBOUND", "UDP", *dns), ("OUTBOUND", "TCP", *dns), ntp}
+    fleet = ("OUTBOUND", "TCP", "9092", f"{organisations.address}/1")
+    second = {
+        name: int(str(project.zones[name].address).split(".")[1]) for name, project in organisations.zones.items()
+    }
+
+    assert security_group(organisations.zones["paris"], "paris") == {*basics, fleet}
+    assert security_group(organisations.zones["berlin"], "berlin") == {
+        *basics,
+        fleet,
+        ("OUTBOUND", "TCP", "443", "192.0.2.7/1"),
+    }
+    assert security_group(organisations.centre, "madrid") == {
+        *basics,
+        *(("INBOUND", "TCP", "9092", f"127.{number}.1.0/256") for number in second.values()),
+        ("INBOUND", "TCP", "9093", "127.0.0.0/16777216"),
+    }
+
+
+def security_group(project: Project, zone: str) -> set[tuple[str, ...]]:
+    """Direction, protocol, ports and first address with the number of addresses, of each rule of a stack's group."""
+    (group,) = (
+        group
+        for group in ZoneView(project.zones[zone]).pool("secgrouppool", -2, -1, -1)
+        if group.findtext("NAME") == f"flower-{zone}"
+    )
+    rules = group.findall("TEMPLATE/RULE")
+    found = {
+        (
+            *(str(rule.findtext(name)) for name in ("RULE_TYPE", "PROTOCOL", "RANGE")),
+            f"{rule.findtext('IP')}/{rule.findtext('SIZE')}" if rule.find("IP") is not None else "",
+        )
+        for rule in rules
+    }
+    assert len(found) == len(rules)
+    return found
 
 
 def test_the_three_share_no_backend_no_passphrase_and_no_credential(organisations: Organisations) -> None:
