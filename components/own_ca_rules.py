@@ -99,6 +99,7 @@ def check_server_chain(
         where = "ca.serverCertificate" if certificate is leaf else "ca.chain"
         _check_now(certificate, where=where, now=now)
         _check_hash(certificate, where=where)
+    _check_identifiers(chain, authority)
     _check_leaf_usage(leaf, purpose=ExtendedKeyUsageOID.SERVER_AUTH, where="ca.serverCertificate")
     _check_lifetime(leaf, authority, where="ca.serverCertificate")
     _check_key_kind(leaf)
@@ -168,6 +169,30 @@ def _check_links(chain: Sequence[x509.Certificate], authority: x509.Certificate,
                 "SuperNodes know the root alone and follow the chain to it",
                 "put the certificates between the server's and the root into ca.chain, nearest to the server first,",
             ) from error
+
+
+def _check_identifiers(chain: Sequence[x509.Certificate], authority: x509.Certificate) -> None:
+    """Refuse a chain that OpenSSL takes on one machine of the federation and refuses on the next.
+
+    Python verifies with VERIFY_X509_STRICT since 3.13: RFC 5280, 4.2.1.1 and 4.2.1.2.
+    """
+    for certificate, issuer in zip(chain, (*chain[1:], authority), strict=True):
+        lacking = [
+            f"{_name(owner)} has no {what}"
+            for owner, what, kind in (
+                (certificate, "authority key identifier", x509.AuthorityKeyIdentifier),
+                (issuer, "subject key identifier", x509.SubjectKeyIdentifier),
+            )
+            if _extension(owner, kind) is None
+        ]
+        if lacking:
+            raise _refusal(
+                "ca.serverCertificate" if certificate is chain[0] else "ca.chain",
+                " and ".join(lacking),
+                "a certificate names its issuer's key, and a CA its own (authority and subject key identifier)",
+                "Python 3.13 and later refuse a chain without them, and not every machine of a federation is older",
+                "have it signed again by a CA that sets them, and correct the file",
+            )
 
 
 def _check_may_sign(certificate: x509.Certificate, *, where: str, below: int | None) -> None:

@@ -67,6 +67,8 @@ class Wish:
     names: Sequence[str] = ()
     addresses: Sequence[str] = ()
     hash: hashes.HashAlgorithm = field(default_factory=hashes.SHA256)
+    without: Sequence[type[x509.ExtensionType]] = ()
+    """Identifiers of keys that are left out."""
 
 
 def issue(wish: Wish, *, issuer: str, issuer_key: CertificateIssuerPrivateKeyTypes) -> x509.Certificate:
@@ -80,9 +82,14 @@ def issue(wish: Wish, *, issuer: str, issuer_key: CertificateIssuerPrivateKeyTyp
         .not_valid_before(wish.begin)
         .not_valid_after(wish.end)
         .add_extension(x509.BasicConstraints(ca=wish.ca, path_length=wish.path_length), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(wish.key.public_key()), critical=False)
-        .add_extension(_authority_identifier(issuer_key), critical=False)
     )
+    identifiers = (
+        x509.SubjectKeyIdentifier.from_public_key(wish.key.public_key()),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),  # type: ignore[arg-type]
+    )
+    for identifier in identifiers:
+        if type(identifier) not in wish.without:
+            builder = builder.add_extension(identifier, critical=False)
     if wish.usage is not None:
         builder = builder.add_extension(wish.usage, critical=True)
     if wish.purposes:
@@ -92,10 +99,6 @@ def issue(wish: Wish, *, issuer: str, issuer_key: CertificateIssuerPrivateKeyTyp
     if general:
         builder = builder.add_extension(x509.SubjectAlternativeName(general), critical=False)
     return builder.sign(issuer_key, wish.hash)
-
-
-def _authority_identifier(issuer_key: CertificateIssuerPrivateKeyTypes) -> x509.AuthorityKeyIdentifier:
-    return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
 
 
 def common_name(name: str) -> x509.Name:

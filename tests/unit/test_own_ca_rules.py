@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,8 @@ IDENTITIES = ServerIdentities(dns_names=NAMES, addresses=ADDRESSES)
 MOST_ISSUERS = 4
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
+FAR = NOW + 19_000 * DAY
+"""Beyond any clock that OpenSSL, which reads the machine's, will see."""
 
 
 def refusal(check: Any, *arguments: Any, **named: Any) -> RefusalError:
@@ -48,7 +52,7 @@ def issuers(count: int) -> tuple[x509.Certificate, ...]:
 
 
 def issuer(depth: int, *, name: str, key: ec.EllipticCurvePrivateKey, **changes: Any) -> x509.Certificate:
-    wish = {"ca": True, "usage": key_usage("key_cert_sign"), "purposes": (), "end": NOW + timedelta(days=500)}
+    wish = {"ca": True, "usage": key_usage("key_cert_sign"), "purposes": (), "end": FAR}
     return issue(
         Wish(**{"name": f"issuer {depth}", "key": ec_key(100 + depth), **wish, **changes}), issuer=name, issuer_key=key
     )
@@ -196,6 +200,60 @@ def test_a_path_length_that_leaves_no_room_is_refused() -> None:
     check_chain(below(2), issuers(2)[0], issuer(1, name="root", key=ec_key(1), path_length=1))
     refused = refusal(check_chain, below(2), issuers(2)[0], issuer(1, name="root", key=ec_key(1), path_length=0))
     assert "room for the certificates below it" in refused.rule
+
+
+def handshake(chain: Sequence[x509.Certificate], trusted: x509.Certificate, host: str, folder: Path) -> None:
+    """A TLS handshake in memory, as a client with Python 3.13 or later verifies it; raises where it fails."""
+    (folder / "chain.pem").write_text("".join(pem(each) for each in chain))
+    (folder / "key.pem").write_text(key_pem(ec_key(2)))
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(folder / "chain.pem", folder / "key.pem")
+    context = ssl.create_default_context(cadata=pem(trusted))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        context.wrap_bio(to_client, to_server, server_hostname=host),
+        served.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    while sides:
+        for side in list(sides):
+            try:
+                side.do_handshake()
+                sides.remove(side)
+            except ssl.SSLWantReadError:
+                continue
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("host", [*NAMES, *ADDRESSES])
+def test_what_is_taken_passes_a_strict_handshake_under_every_name(count: int, host: str, tmp_path: Path) -> None:
+    now, issuers_now = datetime.now(UTC), issuers(count)
+    leaf = below(count, begin=now - DAY, end=now + 9 * DAY)
+    check_server_chain((leaf, *issuers_now), root(end=FAR + DAY), identities=IDENTITIES, now=now)
+
+    handshake((leaf, *issuers_now), root(end=FAR + DAY), host, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("count", "leaf", "first", "said"),
+    [
+        (0, {"without": (x509.AuthorityKeyIdentifier,)}, None, "CN=Flower SuperLink has no authority key identifier"),
+        (1, {}, {"without": (x509.AuthorityKeyIdentifier,)}, "CN=issuer 0 has no authority key identifier"),
+        (1, {}, {"without": (x509.SubjectKeyIdentifier,)}, "CN=issuer 0 has no subject key identifier"),
+    ],
+)
+def test_a_chain_without_key_identifiers_is_refused_because_strict_clients_refuse_it(
+    count: int, leaf: dict[str, Any], first: dict[str, Any] | None, said: str, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    chain = [below(count, begin=now - DAY, end=now + 9 * DAY, **leaf)]
+    if first is not None:
+        chain.append(issuer(0, name="root", key=ec_key(1), **first))
+
+    refused = refusal(check_server_chain, chain, root(end=FAR + DAY), identities=IDENTITIES, now=now)
+    assert said in refused.value
+    with pytest.raises(ssl.SSLCertVerificationError, match="Key Identifier"):
+        handshake(chain, root(end=FAR + DAY), "localhost", tmp_path)
 
 
 @pytest.mark.parametrize(
