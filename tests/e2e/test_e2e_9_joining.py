@@ -326,6 +326,27 @@ def test_two_zones_join_by_files_and_their_nodes_train(organisations: Organisati
     assert [each["nodes"] for each in result["rounds"]] == [2]
 
 
+def test_status_and_the_superlinks_metric_tell_the_same_ends_of_all_certificates(organisations: Organisations) -> None:
+    centre, authority = organisations.centre, organisations.authority
+    ended = centre.federation("status", "--json", stack=CENTRAL)
+    assert ended.returncode == 0, ended.text
+    status = json.loads(ended.stdout)
+    told = {each["sha256"]: each for each in status["certificates"]}
+    madrid = ZoneView(centre.zones["madrid"])
+    (superlink,) = madrid.vms()
+    text = (madrid.guest(superlink) / "var/lib/flower/metrics/certificates.prom").read_text()
+    measured = re.findall(r'certificate="([\w-]+)",.*,sha256="(\w+)"} (\d+)', text)
+
+    kinds = {(each["certificate"], each["days_left"]) for each in told.values()}
+    assert kinds == {("bundle", 49), ("server", 59), ("chain", 999), ("ca", 999)}
+    assert [kind for kind, _, _ in measured] == ["server", "chain", "ca", "control-ca"]
+    for kind, sha256, seconds in measured[:3]:
+        end = datetime.fromtimestamp(int(seconds), UTC)
+        assert (told[sha256]["certificate"], told[sha256]["expires_at"]) == (kind, f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    assert told[organisations.fingerprint]["expires_at"] == f"{authority.root.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
+    assert {node["name"]: node["state"] for node in status["nodes"]} == dict.fromkeys(NODES, "online")
+
+
 def test_security_groups_let_through_what_was_named_and_nothing_else(organisations: Organisations) -> None:
     """As each zone's OpenNebula has them; a rule without an address is about every address."""
     onegate, dns, ntp = ("OUTBOUND", "TCP", "5030", ""), ("53", ""), ("OUTBOUND", "UDP", "123", "")

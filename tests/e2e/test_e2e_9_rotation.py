@@ -6,6 +6,7 @@ goes on from where the one before it left off, and prints the times that it meas
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -193,6 +194,28 @@ def states(client: ControlClient) -> dict[str, set[str]]:
     return found
 
 
+def revocations(project: Project, node_id: str) -> list[dict[str, Any]]:
+    """Lines of the audit in which somebody unregistered this node, whatever came of it."""
+    madrid = ZoneView(project.zones["madrid"])
+    (vm_id,) = madrid.vms()
+    text = (madrid.guest(vm_id) / "var/log/flower/audit.jsonl").read_text()
+    found = [json.loads(line) for line in text.splitlines()]
+    return [line for line in found if line["action"] == "unregister" and line.get("node") == node_id]
+
+
+def one_revocation(project: Project, node_id: str) -> dict[str, Any]:
+    """The only such line, once it is there: the gateway writes it when the call is over."""
+    wait_until(lambda: bool(revocations(project, node_id)), timeout_s=10.0, what=lambda: f"{node_id} in the audit")
+    (line,) = revocations(project, node_id)
+    return line
+
+
+def node_id_of(project: Project, node: str) -> str:
+    """A node's number, as the centre registered it."""
+    registered = {each["name"]: each["node_id"] for each in project.stack_outputs(CENTRAL)["registered_nodes"]}
+    return str(registered[node])
+
+
 def supernode_of(project: Project, node: str) -> tuple[ZoneView, int]:
     """The zone and VM of a node."""
     zone, _, end = node.partition("/")
@@ -202,7 +225,7 @@ def supernode_of(project: Project, node: str) -> tuple[ZoneView, int]:
 
 
 def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_goes_on(project: Project) -> None:
-    client = project.control()
+    client, node_id = project.control(), node_id_of(project, REVOKED)
     view, vm_id = supernode_of(project, REVOKED)
     others = {name: pids for name, pids in processes(project).items() if name != f"berlin {vm_id} flower-supernode"}
     edit_central(project, r"(    - name: berlin\n)", rf"\1      revoked: [{REVOKED}]\n")
@@ -226,10 +249,14 @@ def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_g
     assert result["status"] == "finished:completed"
     assert {name: pids for name, pids in processes(project).items() if name in others} == others
     assert {name: seen for name, seen in presence.seen.items() if seen != ["online"]} == {}
+    line = one_revocation(project, node_id)
+    assert (line["outcome"], line["actor"]["role"]) == ("done", "operator")
 
 
 def test_it_is_refused_still_after_the_superlink_was_restarted(project: Project) -> None:
     client = project.control()
+    (node_id,) = (str(node.node_id) for node in client.list_nodes() if node.name == REVOKED)
+    key = node_key_of(project, REVOKED)
     madrid = ZoneView(project.zones["madrid"])
     (vm_id,) = madrid.vms()
     (killed,) = madrid.processes(vm_id, "/flower-superlink ")
@@ -252,6 +279,14 @@ def test_it_is_refused_still_after_the_superlink_was_restarted(project: Project)
     ended = project.federation("up", "--json")
     assert ended.returncode == 0, ended.text
     assert states(client)[REVOKED] == {NodeState.UNREGISTERED.value}, "nobody lets it in again by the way"
+    assert one_revocation(project, node_id)["outcome"] == "done", "once, and not again after the restart"
+    assert node_key_of(project, REVOKED) == key, "it makes no new key unless it is told to"
+
+
+def node_key_of(project: Project, node: str) -> bytes:
+    """Digest of the key in a node's VM."""
+    view, vm_id = supernode_of(project, node)
+    return hashlib.sha256((view.guest(vm_id) / "etc/flower/certs/node.key").read_bytes()).digest()
 
 
 def test_it_comes_back_with_a_new_key_when_both_operators_say_so(project: Project) -> None:
@@ -271,7 +306,7 @@ def test_it_comes_back_with_a_new_key_when_both_operators_say_so(project: Projec
 
 
 def test_a_zone_taken_from_the_centres_file_is_out_within_a_minute_and_the_other_stays(project: Project) -> None:
-    client = project.control()
+    client, node_id = project.control(), node_id_of(project, "paris/supernode-0")
     edit_central(project, r"    - name: paris\n(?:      .*\n)+", "")
 
     with Presence(lambda: client, {"berlin/supernode-0", "berlin/supernode-1"}) as presence:
@@ -291,6 +326,8 @@ def test_a_zone_taken_from_the_centres_file_is_out_within_a_minute_and_the_other
     print(f"\nzone revoked, from the beginning of pulumi up: {seconds:.1f} s")
     assert seconds <= REVOCATION_LIMIT_S
     assert {name: seen for name, seen in presence.seen.items() if seen != ["online"]} == {}
+    line = one_revocation(project, node_id)
+    assert (line["outcome"], line["actor"]["role"]) == ("done", "operator")
 
 
 def test_no_private_key_came_to_light_in_any_of_this(project: Project) -> None:
