@@ -27,7 +27,7 @@ from zonebox.drivers.base import Driver
 from zonebox.settings import Delays, Settings
 from zonebox.zone import Zone
 
-QUICK = Delays(image_s=0.01, vnet_s=0.01, schedule_s=0.01, prolog_s=0.0, boot_s=0.0, stop_s=0.0)
+QUICK = Delays(image_s=0.01, vnet_s=0.01, schedule_s=0.01, prolog_s=0.0, boot_s=0.0, stop_s=0.0, hotplug_s=0.0)
 """Delays for tests on the system's clock."""
 _DEADLINE_S = 20.0
 

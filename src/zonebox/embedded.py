@@ -18,7 +18,7 @@ from zonebox.drivers.base import Driver
 from zonebox.settings import Delays, Settings
 from zonebox.zone import Endpoints, Zone
 
-QUICK: Final = Delays(image_s=0.01, vnet_s=0.01, schedule_s=0.01, prolog_s=0.0, boot_s=0.0, stop_s=0.0)
+QUICK: Final = Delays(image_s=0.01, vnet_s=0.01, schedule_s=0.01, prolog_s=0.0, boot_s=0.0, stop_s=0.0, hotplug_s=0.0)
 """Delays for tests: objects are on their way for a moment only."""
 _START_TIMEOUT_S: Final = 30.0
 _Result = TypeVar("_Result")

@@ -13,7 +13,7 @@ from zonebox import files
 from zonebox.drivers.base import Driver, DriverError, GuestSpec, GuestState
 from zonebox.drivers.nics import nics_of
 from zonebox.model import context
-from zonebox.model.states import Vm, state_name
+from zonebox.model.states import HOTPLUGGED, Vm, state_name
 from zonebox.model.zone_model import Model
 from zonebox.phases import Phases
 from zonebox.trees import Tree, flag, text, vectors
@@ -73,10 +73,8 @@ class Executor:
             await self._stop(object_id, hard=name == "vm_stop-hard", ends=Vm(int(state)), keeps_host=keeps_host == "1")
         elif name in {"vm_reboot", "vm_reboot-hard"}:
             await self._reboot(object_id, hard=name == "vm_reboot-hard")
-        elif name == "vm_context":
-            vm = self.model.vms.peek(object_id)
-            if state_name(vm) == "RUNNING":
-                await self.driver.renew_context(self.spec(vm))
+        elif name == "vm_hotplug":
+            await self._hotplug(object_id)
         elif name == "vm_exited":
             with self.model.store.transaction():
                 self.model.lifecycle.exited(object_id)
@@ -188,6 +186,20 @@ class Executor:
                 reason = str(error)
         return reason[:_FIRST_ERROR_LINE]
 
+    async def _hotplug(self, id_: int) -> None:
+        """Change the devices and show the CONTEXT of a VM that runs."""
+        vm = self.model.vms.peek(id_)
+        if state_name(vm) not in HOTPLUGGED:
+            return
+        reason = (await self.phases.enter("hotplug", vm["NAME"]))[:_FIRST_ERROR_LINE]
+        with self.model.store.transaction():
+            self.model.devices.bring_to_an_end(id_, reason)
+        after = self.model.vms.peek(id_)
+        if state_name(after) in HOTPLUGGED:
+            await self.driver.renew_context(self.spec(after))
+        with self.model.store.transaction():
+            self.model.lifecycle.hotplugged(id_, reason)
+
     async def _reboot(self, id_: int, *, hard: bool) -> None:
         if state_name(self.model.vms.peek(id_)) != "RUNNING":
             return
@@ -220,7 +232,7 @@ class Executor:
             self.work.add(_INTERRUPTED[name], id_, 0.0)
         elif name in {"PROLOG", "BOOT", "BOOT_POWEROFF"}:
             self.work.add("vm_boot", id_, 0.0)
-        elif name in {"RUNNING", "UNKNOWN"}:
+        elif name in {"RUNNING", "UNKNOWN", *HOTPLUGGED}:
             found = await self.driver.reattach(self.spec(vm), self.guest_exited)
             # The last process may have stored a new CONTEXT and died before the guest was shown it.
             await self.driver.renew_context(self.spec(vm))
@@ -231,3 +243,5 @@ class Executor:
                     self.model.lifecycle.lost(id_)
                 elif name == "UNKNOWN":
                     self.model.lifecycle.found(id_)
+            if found == GuestState.RUNNING and name in HOTPLUGGED:
+                self.work.add("vm_hotplug", id_, 0.0)

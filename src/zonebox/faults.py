@@ -6,6 +6,7 @@ Whatever can go wrong has a name, and a fault a pattern for names (`*`, `?`, `[.
     oneflow POST /service/3/scale           a request to OneFlow
     onegate PUT /vm                         a request to OneGate
     prolog web_0, boot web_0, stop web_0    a phase of the VM of that name
+    hotplug web_0                           a change of the devices or the CONTEXT of a VM that runs
 
 Faults are in memory: a zone that is started again has none.
 """
@@ -21,8 +22,8 @@ from typing import Final
 from zonebox.clock import Clock
 from zonebox.errors import BadFault
 
-PHASES: Final = ("prolog", "boot", "stop")
-"""Phases of a VM that can fail: its disks are brought in, its guest starts, its guest stops."""
+PHASES: Final = ("prolog", "boot", "stop", "hotplug")
+"""Phases of a VM that can fail: its disks are brought in, its guest starts, its guest stops, its devices change."""
 INTERNAL: Final = 8192
 """oned's code of a failure where none is given."""
 UNAVAILABLE: Final = 503

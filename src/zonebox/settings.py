@@ -19,6 +19,7 @@ class Delays:
     prolog_s: float = 0.02
     boot_s: float = 0.02
     stop_s: float = 0.02
+    hotplug_s: float = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from pulumi.provider.experimental import provider as sdk
 from pulumi_opennebula.provider.engine import OpenNebulaProvider, PartialError
 from pulumi_opennebula.provider.values import wrapped
 from tests.opennebula_in_process import InProcess, in_process
-from tests.opennebula_small_engine import Declared, Json, Ref, SmallEngine
+from tests.opennebula_small_engine import Declared, EngineError, Json, Ref, SmallEngine
 
 MANY = 50
 URN = "urn:pulumi:test::project::opennebula:index/virtualMachine:VirtualMachine::{}"
@@ -113,3 +113,34 @@ def _acknowledge(zone: InProcess, nodes: list[int]) -> None:
         assert time.monotonic() < end
     for node in nodes:
         zone.oned("vm.update", node, 'FL_WORD="second"', 1)
+
+
+async def test_a_vm_whose_devices_change_is_terminated_when_they_have(zone: InProcess) -> None:
+    provider = await zone.connect()
+    made = await create(provider, "vm0")
+    assert made.resource_id is not None
+    number = int(made.resource_id)
+    zone.zone.control.hang("hotplug vm0")
+    await zone.call("vm.attach", number, 'DISK=[TYPE="fs",SIZE="8"]')
+    ending = asyncio.create_task(
+        provider.delete(sdk.DeleteRequest(URN.format("vm0"), made.resource_id, made.properties or {}, 0))
+    )
+    await asked(zone, "one.vm.action", 1)
+    await asyncio.to_thread(zone.zone.control.clear)
+    await ending
+    counts = await asyncio.to_thread(zone.counts)
+    assert (counts["one.vm.action"], counts.get("one.vm.recover", 0)) == (2, 0)
+
+
+async def test_a_device_that_the_host_cannot_attach_is_an_error_with_its_reason_and_the_next_up_tries_again(
+    zone: InProcess,
+) -> None:
+    engine = SmallEngine(zone.connect)
+    machine = {"name": "vm0", "cpu": 0.1, "memory": 16, "hardShutdown": True}
+    await engine.up({"vm": Declared(kind="virtualMachine", inputs=machine)})
+    zone.zone.control.fail("hotplug vm0", times=1, text="no free slot")
+    wider = {"vm": Declared(kind="virtualMachine", inputs={**machine, "disks": [{"volatileType": "fs", "size": 8}]})}
+    with pytest.raises(EngineError, match="no free slot"):
+        await engine.up(wider)
+    assert await engine.up(wider) == {"vm": "update"}
+    assert await engine.preview(wider) == {"vm": "same"}

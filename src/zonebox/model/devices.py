@@ -1,5 +1,9 @@
-"""What is changed of a VM that exists: disks, NICs, size. Drivers of zonebox cannot hotplug: a guest sees a new disk or
-NIC after its next boot, and docs/reference/zonebox.md says so.
+"""What is changed of a VM that exists: disks, NICs, size. One that runs is in HOTPLUG, HOTPLUG_NIC or DISK_RESIZE then.
+
+As in oned, the device that is on its way is marked with ATTACH="YES" (a disk that grows: with RESIZE and SIZE_PREV);
+the recordings do not show the marks, because the recorded drivers were done before anybody looked. What was attached
+goes again where the host fails, what was to be detached stays. A guest is shown its new CONTEXT at once, and a new disk
+after its next boot; docs/reference/zonebox.md says so.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING
 from zonebox import template
 from zonebox.errors import ActionRefused, Refused
 from zonebox.model import context, disks, history, nics, placement, quotas
-from zonebox.model.states import refuse_unless, state_name
+from zonebox.model.states import HOTPLUGGED, Lcm, Vm, refuse_unless, state_name
 from zonebox.ports import Caller
 from zonebox.trees import Tree, put_listed, text, vectors
 
@@ -18,6 +22,13 @@ if TYPE_CHECKING:
 
 # History action numbers: pyone.HISTORY_ACTION.
 _DISK_ATTACH, _DISK_DETACH, _NIC_ATTACH, _NIC_DETACH, _DISK_RESIZE, _RESIZE = 21, 22, 23, 24, 29, 35
+_STATES = {
+    _DISK_ATTACH: Lcm.HOTPLUG,
+    _DISK_DETACH: Lcm.HOTPLUG,
+    _NIC_ATTACH: Lcm.HOTPLUG_NIC,
+    _NIC_DETACH: Lcm.HOTPLUG_NIC,
+    _DISK_RESIZE: Lcm.DISK_RESIZE,
+}
 _CHANGEABLE = ("RUNNING", "POWEROFF", "SUSPENDED", "PENDING", "HOLD")
 _RESIZABLE = ("POWEROFF", "UNDEPLOYED", "RUNNING", "PENDING", "HOLD")
 
@@ -43,6 +54,8 @@ class Devices:
         targets = [text(disk, "TARGET") for disk in existing]
         made = disks.build(self.model, caller, id_, given, disk_id=self._next_disk(tree), taken=targets)
         made["TM_MAD_SYSTEM"] = self.model.tm_mad
+        if _runs(vm):
+            made["ATTACH"] = "YES"
         put_listed(tree, "DISK", [*existing, dict(sorted(made.items()))])
         self._done(caller, vm, _DISK_ATTACH)
 
@@ -55,14 +68,19 @@ class Devices:
     def detach_disk(self, caller: Caller, id_: int, disk_id: int) -> None:
         """one.vm.detach."""
         vm = self._get(caller, id_, "detach-disk")
-        tree = vm["TEMPLATE"]
         gone = self._disk(vm, disk_id)
-        kept = [disk for disk in vectors(tree, "DISK") if disk is not gone]
-        put_listed(tree, "DISK", kept)
+        if _runs(vm):
+            gone["ATTACH"] = "YES"
+        else:
+            self._drop_disk(vm, gone)
+        self._done(caller, vm, _DISK_DETACH)
+
+    def _drop_disk(self, vm: Tree, gone: Tree) -> None:
+        kept = [disk for disk in vectors(vm["TEMPLATE"], "DISK") if disk is not gone]
+        put_listed(vm["TEMPLATE"], "DISK", kept)
         image = text(gone, "IMAGE_ID")
         if image and all(text(disk, "IMAGE_ID") != image for disk in kept):
-            self.model.images.release(int(image), id_)
-        self._done(caller, vm, _DISK_DETACH)
+            self.model.images.release(int(image), int(vm["ID"]))
 
     def resize_disk(self, caller: Caller, id_: int, disk_id: int, size: str) -> None:
         """one.vm.diskresize: a disk only grows; a persistent image grows with it (as recorded)."""
@@ -72,8 +90,10 @@ class Devices:
             raise Refused(f"Could not resize disk. SIZE {size} is not a number of MB.")
         if int(size) < int(disk["SIZE"]):
             raise ActionRefused("Could not resize disk. A disk cannot shrink.")
+        if _runs(vm):
+            disk.update(RESIZE="YES", SIZE_PREV=disk["SIZE"])
         disk["SIZE"] = size
-        if text(disk, "PERSISTENT") == "YES":
+        if text(disk, "PERSISTENT") == "YES" and not _runs(vm):
             self.model.images.resize(int(disk["IMAGE_ID"]), int(size))
         self._done(caller, vm, _DISK_RESIZE)
 
@@ -95,6 +115,8 @@ class Devices:
         tree = vm["TEMPLATE"]
         used = [int(nic["NIC_ID"]) for nic in nics.all_of(tree)]
         made = nics.build(self.model, caller, id_, given, nic_id=max(used, default=-1) + 1, others=vectors(tree, "NIC"))
+        if _runs(vm):
+            made["ATTACH"] = "YES"
         put_listed(tree, key, [*vectors(tree, key), made])
         self._networks_changed(vm)
         self._done(caller, vm, _NIC_ATTACH)
@@ -106,15 +128,22 @@ class Devices:
         gone = [nic for nic in nics.all_of(tree) if nic["NIC_ID"] == str(nic_id)]
         if not gone:
             raise ActionRefused(f"Could not find nic with ID {nic_id} in VM {id_}.")
-        gone += [alias for alias in vectors(tree, "NIC_ALIAS") if text(alias, "PARENT_ID") == str(nic_id)]
-        for nic in gone:
-            for key in ("NIC", "NIC_ALIAS"):
-                put_listed(tree, key, [other for other in vectors(tree, key) if other is not nic])
-            for parent in vectors(tree, "NIC"):
-                _forget_alias(parent, nic["NIC_ID"])
-            nics.release(self.model, id_, nic, nics.all_of(tree))
-        self._networks_changed(vm)
+        if _runs(vm):
+            gone[0]["ATTACH"] = "YES"
+        else:
+            self._drop_nic(vm, gone[0])
         self._done(caller, vm, _NIC_DETACH)
+
+    def _drop_nic(self, vm: Tree, nic: Tree) -> None:
+        tree = vm["TEMPLATE"]
+        aliases = [alias for alias in vectors(tree, "NIC_ALIAS") if text(alias, "PARENT_ID") == nic["NIC_ID"]]
+        for gone in [nic, *aliases]:
+            for key in ("NIC", "NIC_ALIAS"):
+                put_listed(tree, key, [other for other in vectors(tree, key) if other is not gone])
+            for parent in vectors(tree, "NIC"):
+                _forget_alias(parent, gone["NIC_ID"])
+            nics.release(self.model, int(vm["ID"]), gone, nics.all_of(tree))
+        self._networks_changed(vm)
 
     def _networks_changed(self, vm: Tree) -> None:
         tree = vm["TEMPLATE"]
@@ -163,7 +192,39 @@ class Devices:
             history.stopped(vm, now)
             host = self.model.hosts.peek(host_id)
             history.placed(vm, {**host, "TM_MAD": self.model.tm_mad}, now, with_prolog=False)
+            if action in _STATES:
+                self.model.lifecycle.set_state(vm, Vm.ACTIVE, _STATES[action])
+                self.model.later("vm_hotplug", int(vm["ID"]), self.model.settings.delays.hotplug_s)
         self.model.vms.save(vm)
+
+    def bring_to_an_end(self, id_: int, reason: str) -> None:
+        """What is on its way arrives or leaves; with a reason why the host could not, it is as it was before.
+
+        The VM stays in its state: its guest is shown its new CONTEXT before anybody is told that all is done.
+        """
+        vm = self.model.vms.find(id_)
+        if state_name(vm) not in HOTPLUGGED:
+            return
+        self._finish(vm, reason)
+        self.model.vms.refresh(vm)
+        self.model.vms.save(vm)
+
+    def _finish(self, vm: Tree, reason: str) -> None:
+        tree = vm["TEMPLATE"]
+        # The action is in the record that it ended (as recorded); which of the two it was, a mark alone does not say.
+        ended = vectors(vm["HISTORY_RECORDS"], "HISTORY")[-2:-1]
+        leaves = bool(ended) and int(ended[0]["ACTION"]) in {_DISK_DETACH, _NIC_DETACH}
+        for disk in vectors(tree, "DISK"):
+            if disk.pop("ATTACH", "") and leaves != bool(reason):
+                self._drop_disk(vm, disk)
+            before = disk.pop("SIZE_PREV", "")
+            if disk.pop("RESIZE", "") and reason:
+                disk["SIZE"] = before
+            elif before and text(disk, "PERSISTENT") == "YES":
+                self.model.images.resize(int(disk["IMAGE_ID"]), int(disk["SIZE"]))
+        for nic in nics.all_of(tree):
+            if nic.pop("ATTACH", "") and leaves != bool(reason):
+                self._drop_nic(vm, nic)
 
 
 def _forget_alias(parent: Tree, nic_id: str) -> None:
@@ -172,3 +233,7 @@ def _forget_alias(parent: Tree, nic_id: str) -> None:
         parent["ALIAS_IDS"] = ",".join(left)
     else:
         parent.pop("ALIAS_IDS", None)
+
+
+def _runs(vm: Tree) -> bool:
+    return state_name(vm) == "RUNNING"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zonebox import template
 from zonebox.errors import ActionRefused, Refused
 from zonebox.model import history, nics, placement
-from zonebox.model.states import Lcm, Step, Vm, refuse_unless, state_name, step_for
+from zonebox.model.states import HOTPLUGGED, Lcm, Step, Vm, refuse_unless, state_name, step_for
 from zonebox.ports import Caller
 from zonebox.trees import Tree, text, vectors
 
@@ -169,16 +169,29 @@ class Lifecycle:
         vm["USER_TEMPLATE"] = template.merge(vm["USER_TEMPLATE"], {"ERROR": f"{self.model.time_text()}: {error}"})
         self.model.vms.save(vm)
 
+    def hotplugged(self, id_: int, reason: str) -> None:
+        """Devices and CONTEXT of a running VM are as they are to be, or could not be changed: it is RUNNING again."""
+        vm = self.model.vms.find(id_)
+        if state_name(vm) not in HOTPLUGGED:
+            return
+        if reason:
+            self._fail(vm, Lcm.RUNNING, f"{state_name(vm)}: {reason}")
+            return
+        self.set_state(vm, Vm.ACTIVE, Lcm.RUNNING)
+        self.model.vms.save(vm)
+
     def exited(self, id_: int) -> None:
         """The guest ended by itself: the VM is POWEROFF."""
+        self.model.devices.bring_to_an_end(id_, "")
         vm = self.model.vms.find(id_)
-        if state_name(vm) in {"RUNNING", "UNKNOWN", "BOOT", "BOOT_POWEROFF"}:
+        if state_name(vm) in {"RUNNING", "UNKNOWN", "BOOT", "BOOT_POWEROFF", *HOTPLUGGED}:
             self.set_state(vm, Vm.POWEROFF)
             history.stopped(vm, self.model.now())
             self.model.vms.save(vm)
 
     def lost(self, id_: int) -> None:
         """After a restart of the zone the guest cannot be found: UNKNOWN."""
+        self.model.devices.bring_to_an_end(id_, "")
         vm = self.model.vms.find(id_)
         self.set_state(vm, Vm.ACTIVE, Lcm.UNKNOWN)
         self.model.vms.save(vm)

@@ -53,6 +53,7 @@ class Lcm(IntEnum):
     BOOT_UNDEPLOY = 32
     BOOT_FAILURE = 36
     PROLOG_FAILURE = 39
+    DISK_RESIZE = 62
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,8 @@ class Step:
 
 
 RUNNING = ("RUNNING",)
+HOTPLUGGED = frozenset({"HOTPLUG", "HOTPLUG_NIC", "DISK_RESIZE"})
+"""States of a VM that runs while its devices or its CONTEXT change; they pass by themselves."""
 _STARTABLE = ("POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED", "UNKNOWN")
 _NOT_PLACED = ("PENDING", "HOLD", "STOPPED", "UNDEPLOYED", "CLONING", "CLONING_FAILURE")
 _ON_HOST = ("RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED", "BOOT_FAILURE", "PROLOG_FAILURE")

@@ -10,7 +10,7 @@ from zonebox import template, trees
 from zonebox.errors import Refused
 from zonebox.model import context, disks, nics, permissions, quotas
 from zonebox.model.pool import Kind, Pool
-from zonebox.model.states import Vm, state_name
+from zonebox.model.states import Lcm, Vm, state_name
 from zonebox.ports import Caller
 from zonebox.trees import Tree, clone, flag, listed, put_listed, text, vectors
 
@@ -264,7 +264,7 @@ class VmPool(Pool):
     def updateconf(self, caller: Caller, id_: int, source: str, append: int) -> None:
         """one.vm.updateconf: replace the parts of the machine that may change; empty values vanish (as recorded).
 
-        A running guest gets its CONTEXT anew, as oned does it; every other part waits for the next start.
+        A running guest gets its CONTEXT anew, in HOTPLUG, as oned does it; every other part waits for the next start.
         """
         vm = self.get(caller, id_, "MANAGE")
         if state_name(vm) not in _CONFIGURABLE:
@@ -288,9 +288,10 @@ class VmPool(Pool):
                 new = [_without_empty({"UUID": text(old, "UUID"), **item}) for item in new]
             put_listed(tree, key, [dict(sorted(item.items())) if isinstance(item, dict) else item for item in new])
         vm["TEMPLATE"] = dict(sorted(tree.items()))
-        self.save(vm)
         if "CONTEXT" in given and state_name(vm) == "RUNNING":
-            self.model.later("vm_context", id_, 0.0)
+            self.model.lifecycle.set_state(vm, Vm.ACTIVE, Lcm.HOTPLUG)
+            self.model.later("vm_hotplug", id_, self.model.settings.delays.hotplug_s)
+        self.save(vm)
 
 
 def _only(tree: Tree, keys: list[str] | tuple[str, ...]) -> Tree:

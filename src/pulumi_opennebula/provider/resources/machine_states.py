@@ -18,6 +18,11 @@ OFF: Final = frozenset({"POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
 RESIZABLE: Final = frozenset({"POWEROFF", "UNDEPLOYED", "HOLD"})
 """States in which capacity changes without a stop (OpenNebula 7.0, one.vm.resize)."""
 
+CHANGING: Final = frozenset(
+    {"HOTPLUG", "HOTPLUG_NIC", "HOTPLUG_SNAPSHOT", "HOTPLUG_SAVEAS", "HOTPLUG_RESIZE", "DISK_RESIZE"}
+)
+"""LCM states of a VM that runs while its devices or its CONTEXT change; they pass by themselves."""
+
 
 class Phase(Enum):
     """What a VM's state means to one who waits for it."""

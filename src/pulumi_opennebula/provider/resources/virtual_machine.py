@@ -171,15 +171,12 @@ class VirtualMachineHandler(Handler):
         body = await call.zone.object("vm", number)
         if states.phase_of(body) is Phase.GONE:
             return
-        try:
-            await shared.unlock(call, "vm", number, old)
-            await call.zone.oned.call("vm.action", "terminate-hard" if old.get("hardShutdown") else "terminate", number)
-        except NotFoundError:
-            return
-        except RefusedError as err:
-            if "not available for state" not in err.answer:
-                raise
-            await self._give_up(call, number)
+        if not await self._terminated(call, id_, old):
+            if states.state_of(await call.zone.object("vm", number)) in states.CHANGING:
+                # Somebody changes a device: that is over in a moment, and no reason not to ask the guest to stop.
+                await self._rest(call, id_, old)
+            if not await self._terminated(call, id_, old):
+                await self._give_up(call, number)
         await call.zone.machines.until(
             id_,
             states.goes(call.progress),
@@ -187,6 +184,21 @@ class VirtualMachineHandler(Handler):
             timeout_s=call.timeout_of(old),
             describe=states.described,
         )
+
+    async def _terminated(self, call: Call, id_: str, old: Values) -> bool:
+        """Whether a VM is on its way out, or gone; False where its state forbids it."""
+        try:
+            await shared.unlock(call, "vm", int(id_), old)
+            await call.zone.oned.call(
+                "vm.action", "terminate-hard" if old.get("hardShutdown") else "terminate", int(id_)
+            )
+        except NotFoundError:
+            return True
+        except RefusedError as err:
+            if "not available for state" not in err.answer:
+                raise
+            return False
+        return True
 
     async def _give_up(self, call: Call, number: int) -> None:
         """Remove a VM from a state in which it cannot be terminated; one that is going already is only waited for."""
