@@ -7,12 +7,14 @@ import random
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pyone
 import pytest
+import requests
 
 from tests.zonebox_support import client, settings_for, start_process, wait_for, zone_process
 from zonebox.server import reply
@@ -54,48 +56,105 @@ def test_objects_and_running_vms_survive_an_orderly_restart(tmp_path: Path) -> N
         zone.kill()
 
 
+class Clientele:
+    """Somebody who makes, changes and ends VMs without a pause, until the zone is gone.
+
+    What was answered has happened; of the one call that was not, nobody knows.
+    """
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+        self.alive: set[int] = set()
+        self.ended: set[int] = set()
+        self.words: dict[int, str] = {}
+        self.unsure: set[int] = set()
+        """VMs that the last call, which was not answered, may have ended."""
+        self.lost = 0
+        """Allocations that were not answered."""
+
+    def work(self, one: Any) -> None:
+        """Call until the connection breaks."""
+        step = 0
+        while True:
+            step += 1
+            kind = self.dice.choice(["make", "make", "say", "end"] if self.alive else ["make"])
+            victim = self.dice.choice(sorted(self.alive)) if kind != "make" else -1
+            try:
+                if kind == "make":
+                    self.alive.add(one.vm.allocate(VM.format(f"{self.dice.random()}")))
+                elif kind == "say":
+                    one.vm.update(victim, f'SAID="{step}"', 1)
+                    self.words[victim] = str(step)
+                else:
+                    one.vm.action("terminate-hard", victim)
+                    self.ended.add(victim)
+                    self.alive.discard(victim)
+            except pyone.OneActionException:
+                continue
+            except (requests.RequestException, OSError):
+                self.lost += kind == "make"
+                self.unsure |= {victim} - {-1} if kind == "end" else set()
+                self.words.pop(victim, None)
+                return
+
+
 @pytest.mark.slow
 def test_nothing_that_was_answered_is_lost_when_the_zone_is_killed_at_random(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     dice = random.Random(20261124)
-    answered: dict[int, bool] = {}
-    for round_ in range(4):
+    clients = [Clientele(random.Random(dice.random())) for _ in range(2)]
+    for round_ in range(5):
         zone = start_process(settings)
         one = client(zone)
         if round_ == 0:
             one.vn.allocate(NETWORK, -1)
             wait_for(lambda one=one: int(one.vn.info(0).STATE) == 1, "the network")
-        end = time.monotonic() + dice.uniform(0.05, 0.4)
-        while time.monotonic() < end:
-            gone = [vm_id for vm_id, alive in answered.items() if alive]
-            if gone and dice.random() < 0.3:
-                victim = dice.choice(gone)
-                try:
-                    one.vm.action("terminate-hard", victim)
-                except pyone.OneActionException:
-                    continue
-                answered[victim] = False
-            else:
-                answered[one.vm.allocate(VM.format(len(answered)))] = True
+        threads = [threading.Thread(target=each.work, args=(client(zone),)) for each in clients]
+        for thread in threads:
+            thread.start()
+        # The end comes in the middle of whatever is under way: a call, a boot, a termination.
+        threads[0].join(dice.uniform(0.05, 0.4))
         zone.kill()
+        for thread in threads:
+            thread.join(20)
+            assert not thread.is_alive()
     zone = start_process(settings)
     try:
         one = client(zone)
-        wanted = {vm_id for vm_id, alive in answered.items() if alive}
 
-        def as_answered() -> bool:
-            return {int(vm.ID) for vm in one.vmpool.info(-2, -1, -1, -1).VM} == wanted
-
-        wait_for(as_answered, "the pool as answered")
-
-        def all_running() -> bool:
+        def settled() -> bool:
             return all(int(vm.LCM_STATE) == 3 for vm in one.vmpool.info(-2, -1, -1, -1).VM)
 
-        wait_for(all_running, "all VMs running")
+        wait_for(settled, "all VMs running")
+        found = {int(vm.ID) for vm in one.vmpool.info(-2, -1, -1, -1).VM}
+        alive, ended = set[int](), set[int]()
+        for each in clients:
+            alive |= each.alive - each.unsure
+            ended |= each.ended
+        assert alive <= found, "what was made is there"
+        assert not ended & found, "what was ended is not"
+        unsure = {number for each in clients for number in each.unsure}
+        assert len(found - alive - unsure) <= sum(each.lost for each in clients), "nothing came from nowhere"
+        said = {number: word for each in clients for number, word in each.words.items() if number in alive}
+        assert {number: one.vm.info(number).USER_TEMPLATE["SAID"] for number in said} == said
         leases = [int(lease.VM) for ar in one.vn.info(0).AR_POOL.AR for lease in ar.LEASES.LEASE]
-        assert sorted(leases) == sorted(wanted)
+        assert sorted(leases) == sorted(found)
+        assert alive and ended
     finally:
         zone.kill()
+
+
+def test_a_zone_is_up_in_less_than_a_second(tmp_path: Path) -> None:
+    took: list[float] = []
+    while len(took) < 5 and min(took, default=9) >= 1:
+        settings = settings_for(tmp_path / str(len(took)))
+        before = time.perf_counter()
+        done = _zonebox("up", "--name", "t", "--state", str(settings.state), "--address", settings.address,
+                        "--driver", "fake")  # fmt: skip
+        took.append(time.perf_counter() - before)
+        assert done.returncode == 0, done.stderr
+        assert _zonebox("down", "--state", str(settings.state)).stdout == "stopped\n"
+    assert min(took) < 1, took
 
 
 def test_secrets_are_readable_for_their_owner_only(tmp_path: Path) -> None:
