@@ -11,6 +11,7 @@ import pytest
 
 from pulumi_opennebula.provider.templates import body_of, children, text_at
 from tests.opennebula_support import Project, TestZone, a_zone
+from tests.zonebox_support import wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -182,6 +183,8 @@ def test_refresh_finds_what_was_changed_behind_its_back_and_up_mends_it(project:
     vm = number(project)
     zone = project.zone
     zone.call("vm.detachnic", vm, 0)
+    # oned changes one device after the other: meanwhile the VM is in HOTPLUG_NIC.
+    wait_for(lambda: text_at(machine(project), "LCM_STATE") == "3", "the end of the detachment")
     zone.call("vm.attach", vm, 'DISK=[TYPE="fs",SIZE="8"]')
     zone.call("vm.update", vm, 'PROJECT="other"\nREADY="YES"', 1)
     zone.call("vm.rename", vm, f"renamed-{project.tag}")

@@ -7,7 +7,7 @@ import threading
 import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -119,10 +119,39 @@ async def test_reads_share_a_connection_and_are_repeated_when_it_breaks() -> Non
         assert len(server.asked) == 3
 
 
-async def test_what_changes_something_is_sent_once_whatever_happens() -> None:
-    with running(lambda *_: (0, b"")) as server, pytest.raises(UnreachableError, match="it must answer"):
-        await Oned(settings(server.url), pause=at_once).call("vn.allocate", 'NAME="a"', -1)
+@pytest.mark.parametrize("method", ["vn.allocate", "vm.action", "image.update", "vn.hold", "template.instantiate"])
+async def test_what_changes_something_is_sent_once_whatever_happens(method: str) -> None:
+    with running(lambda *_: (0, b"")) as server:
+        with pytest.raises(UnreachableError, match="it must answer"):
+            await Oned(settings(server.url), pause=at_once).call(method, 1)
         assert len(server.asked) == 1
+
+
+async def test_no_refusal_is_asked_for_twice() -> None:
+    with running(lambda *_: reply(False, "no", 0x2000)) as server:
+        with pytest.raises(RefusedError):
+            await Oned(settings(server.url), pause=at_once).call("image.info", 4)
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("method", ["vm.info", "vm.action"])
+async def test_an_answer_that_does_not_come_in_time_is_an_error_that_names_the_setting(method: str) -> None:
+    answer_now = threading.Event()
+
+    def late(*_: Any) -> Answer:
+        answer_now.wait(10)
+        return 0, b""
+
+    with running(late) as server:
+        impatient = replace(settings(server.url), request_timeout_s=0.05)
+        try:
+            with pytest.raises(UnreachableError, match=r"did not answer in time.*opennebula:requestTimeoutS"):
+                await Oned(impatient, pause=at_once).call(method, 1)
+            with pytest.raises(UnreachableError, match=r"flowEndpoint .* did not answer in time"):
+                await OneFlow(impatient, server.url, pause=at_once).send("DELETE", "/service/3")
+        finally:
+            answer_now.set()
+        assert [verb for verb, _, _ in server.asked] == ["POST"] * (3 if method == "vm.info" else 1) + ["DELETE"]
 
 
 @pytest.mark.parametrize("content", [b"<html>It works!</html>", b"", b"{}"])
