@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import pytest
 
 from pulumi_opennebula.provider.templates import body_of, children, text_at
 from tests.opennebula_support import Project, TestZone, a_zone
-from tests.zonebox_support import wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -90,6 +90,13 @@ def number(project: Project, name: str = "vm") -> int:
 def machine(project: Project, name: str = "vm") -> dict[str, Any]:
     """The VM as oned shows it."""
     return body_of(project.zone.call("vm.info", number(project, name)))
+
+
+def runs_again(zone: TestZone, vm: int) -> None:
+    """Come back when a device has been changed: oned changes one after the other, and shows HOTPLUG meanwhile."""
+    end = time.monotonic() + 60
+    while text_at(body_of(zone.call("vm.info", vm)), "LCM_STATE") != "3":
+        assert time.monotonic() < end, "the VM does not come to rest"
 
 
 def squeezed(text: str) -> str:
@@ -183,9 +190,9 @@ def test_refresh_finds_what_was_changed_behind_its_back_and_up_mends_it(project:
     vm = number(project)
     zone = project.zone
     zone.call("vm.detachnic", vm, 0)
-    # oned changes one device after the other: meanwhile the VM is in HOTPLUG_NIC.
-    wait_for(lambda: text_at(machine(project), "LCM_STATE") == "3", "the end of the detachment")
+    runs_again(zone, vm)
     zone.call("vm.attach", vm, 'DISK=[TYPE="fs",SIZE="8"]')
+    runs_again(zone, vm)
     zone.call("vm.update", vm, 'PROJECT="other"\nREADY="YES"', 1)
     zone.call("vm.rename", vm, f"renamed-{project.tag}")
     refreshed = squeezed(project.refresh())

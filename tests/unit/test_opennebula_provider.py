@@ -21,11 +21,12 @@ from pulumi_opennebula.errors import (
     OpenNebulaError,
     RefusedError,
 )
+from pulumi_opennebula.provider import engine
 from pulumi_opennebula.provider.engine import OpenNebulaProvider, PartialError
 from pulumi_opennebula.provider.plugin import partial_status
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.templates import Body, body_of
-from pulumi_opennebula.provider.values import FAILED, plain, wrapped
+from pulumi_opennebula.provider.values import FAILED, UNREAD, plain, wrapped
 from pulumi_opennebula.provider.waiting import PoolWatch
 from pulumi_opennebula.provider.zone import Zone
 
@@ -221,6 +222,25 @@ async def test_cancelling_stops_the_waiting_and_keeps_the_object() -> None:
     with pytest.raises(PartialError, match="it asked to stop") as caught:
         await making
     assert caught.value.id == "4"
+
+
+async def test_cancelling_does_not_wait_for_a_zone_that_has_stopped_answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "STOPPING_S", 0.01)
+    provider, oned, _ = await configured({"image.allocate": 4, "image.info": IMAGE_XML.format("4")})
+    making = asyncio.create_task(provider.create(create("Image", {"name": "a", "datastoreId": 1, "size": 16})))
+    await oned.asked("image.info")
+    answers, oned.info = oned.info, never_answers  # type: ignore[method-assign]
+    await provider.cancel()
+    with pytest.raises(PartialError, match="it asked to stop") as caught:
+        await asyncio.wait_for(making, 5)
+    assert caught.value.id == "4"
+    assert plain(caught.value.properties)[0][UNREAD] is True
+    oned.info = answers  # type: ignore[method-assign]
+
+
+async def never_answers(method: str, *arguments: Any) -> Body:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 async def test_cancelling_reaches_every_pool_that_can_be_waited_for() -> None:

@@ -6,14 +6,21 @@ OpenNebula is the handlers' affair, and whether an endpoint answers the clients'
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pulumi.provider.experimental import provider as sdk
 
 from pulumi_opennebula.definitions.model import Record, Resource
-from pulumi_opennebula.errors import ConfigurationError, FailedObjectError, InputError, OpenNebulaError
+from pulumi_opennebula.errors import (
+    CancelledError,
+    ConfigurationError,
+    FailedObjectError,
+    InputError,
+    OpenNebulaError,
+)
 from pulumi_opennebula.provider import diffs, states
 from pulumi_opennebula.provider.checks import Findings, checked
 from pulumi_opennebula.provider.functions import FUNCTIONS
@@ -38,6 +45,8 @@ from pulumi_opennebula.provider.zone import Zone
 
 Progress = Callable[[str, str], None]
 """Takes a resource's URN and a line to show beside it."""
+STOPPING_S: Final = 2.0
+"""Longest time to read an object for the state when the engine has asked to stop, in seconds."""
 KINDS = {
     (diffs.Kind.ADD, False): sdk.PropertyDiffKind.ADD,
     (diffs.Kind.ADD, True): sdk.PropertyDiffKind.ADD_REPLACE,
@@ -279,9 +288,11 @@ class OpenNebulaProvider(sdk.Provider):
         carried: Values | None = None,
     ) -> PartialError:
         """The state of what was made or changed before something failed, as well as it can be known."""
+        # Who is asked to stop does not wait for a zone that does not answer.
+        patience_s = STOPPING_S if isinstance(cause, CancelledError) else None
         try:
-            state = await self._state(call, handler, id_, inputs, carried)
-        except OpenNebulaError:
+            state = await asyncio.wait_for(self._state(call, handler, id_, inputs, carried), patience_s)
+        except (OpenNebulaError, TimeoutError):
             logging.getLogger(__name__).debug("no state of %s after a failure", id_, exc_info=True)
             state = {name: value for name, value in inputs.items() if not is_unknown(value)} | {UNREAD: True}
         if isinstance(cause, FailedObjectError) and handler.replaced_where_failed:
