@@ -183,6 +183,7 @@ def _context(args: FlowerSupernodePoolArgs) -> dict[str, pulumi.Input[str]]:
     return {
         **plain,
         **secret,
+        **({"FL_GPU": "YES"} if args.gpu else {}),
         **{name: encode_certificates(pem) for name, pem in authorities.items() if pem is not None},
         "FL_CA_CERT": pulumi.Output.from_input(args.ca_certificate).apply(encode_certificates),
         "FL_CA_FINGERPRINT": args.ca_fingerprint,

@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flower_appliance.apply import Applied, apply, owner_of, remember
 from flower_appliance.audit_events import EVENTS_LOG, events_of, fingerprints, read_head, write_events
@@ -25,12 +25,12 @@ from flower_appliance.errors import ApplianceError, OneGateError, Problem
 from flower_appliance.liveness import Liveness
 from flower_appliance.machine import LOGS
 from flower_appliance.onegate import OneGate, OwnVm
-from flower_appliance.plan import SUPERNODE_UNIT, File, Plan, plan
+from flower_appliance.plan import SUPERNODE_UNIT, Check, File, Plan, plan
 from flower_appliance.provisioning import Provisioning
 from flower_appliance.publisher import Publisher, encoded
-from flower_appliance.readiness import run_checks
+from flower_appliance.readiness import Verdict, run_checks
 from flower_appliance.services import Host, MakeServices, no_files
-from flower_appliance.supervisor import Listener, Supervisor
+from flower_appliance.supervisor import Finished, Listener, Program, Supervisor
 from flower_appliance.version import FLOWER_VERSION
 
 LOG = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Appliance:
         self._failures = 0
         self._refusal = ""
         self._children = ChildWatch()
-        self._provisioning = Provisioning(mount=self._supervisor.mount, clock=clock)
+        self._provisioning = Provisioning(services=self._supervisor, clock=clock)
         self._liveness = Liveness()
 
     def ask_to_stop(self) -> None:
@@ -153,7 +153,11 @@ class Appliance:
 
     async def _unless_stopped(self, work: Callable[[], _T]) -> _T:
         """Run something slow in a thread, but do not wait for it once asked to stop."""
-        working = asyncio.ensure_future(asyncio.to_thread(work))
+        return await self._until_stopped(asyncio.to_thread(work))
+
+    async def _until_stopped(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Wait for something, but no longer once asked to stop."""
+        working = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -239,7 +243,8 @@ class Appliance:
             await self._configure()
             return
         if not self._provisioning.is_done(self._plan.provisions):
-            missing = await self._provisioning.bring(self._plan.provisions, self._guest.machine(self._vm_name))
+            machine = self._guest.machine(self._vm_name)
+            missing = await self._until_stopped(self._provisioning.bring(self._plan.provisions, machine))
             if missing is not None:
                 self._failed([missing])
                 self._publish_state()
@@ -247,7 +252,7 @@ class Appliance:
             if not self._plan.units_wait_for_checks:
                 await self._start_units()
         checks = self._plan.checks
-        verdicts = await self._unless_stopped(lambda: run_checks(checks, has_child=self._supervisor.has_child))
+        verdicts = await self._unless_stopped(self._checked(checks))
         problems = [verdict.problem for verdict in verdicts if verdict.problem is not None]
         if problems:
             self._failed(problems)
@@ -258,6 +263,15 @@ class Appliance:
             self._acknowledge(self._plan)
         await self._heal_children()
         self._publish_state()
+
+    def _checked(self, checks: Sequence[Check]) -> Callable[[], list[Verdict]]:
+        """The checks as work for a thread; programs that they need are run by the event loop."""
+        loop = asyncio.get_running_loop()
+
+        def run(program: Program) -> Finished:
+            return asyncio.run_coroutine_threadsafe(self._supervisor.run_once(program), loop).result()
+
+        return lambda: run_checks(checks, has_child=self._supervisor.has_child, run=run)
 
     async def _passed(self) -> None:
         self._failures = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from cryptography import x509
 
@@ -16,6 +17,7 @@ from flower_appliance import pem
 from flower_appliance.data import Data, read_data
 from flower_appliance.errors import ContextError
 from flower_appliance.fields import CONTEXT_PLACE, Fields, Network
+from flower_appliance.requirements import Requirements, read_requirements
 from flower_appliance.version import FLOWER_VERSION
 
 LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
@@ -43,6 +45,10 @@ class Context:
     vm_id: str
     address: str
     """ETH0_IP; empty where the VM has no NIC."""
+    requirements: Requirements | None
+    """Python packages that the zone adds; None: the image's alone."""
+    gpu: bool
+    """Whether CUDA must work before this machine is ready."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +144,8 @@ def _common(fields: Fields, now: datetime) -> _Common:
             onegate_ca_pem=_text(onegate_raw),
             vm_id=fields.text("VMID"),
             address=fields.text("ETH0_IP"),
+            requirements=read_requirements(fields),
+            gpu=fields.choice("FL_GPU", ("NO", "YES"), "the VM has a GPU or it has none", default="NO") == "YES",
         ),
     )
 
@@ -233,7 +241,7 @@ def _supernode(fields: Fields, common: _Common) -> SuperNodeContext:
     )
 
 
-def _fields_of(common: Context) -> dict[str, str]:
+def _fields_of(common: Context) -> dict[str, Any]:
     return {name: getattr(common, name) for name in Context.__dataclass_fields__}
 
 

@@ -1,13 +1,12 @@
 """Fetches one file over https, compares it with its checksum and puts it in place whole, or not at all.
 
-The folder's name comes from the checksum: where it exists its content is complete, and no second boot fetches it again.
+The folder's name comes from the checksum: no second boot fetches it again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tarfile
 import tempfile
 import threading
@@ -19,6 +18,7 @@ import requests
 
 from flower_appliance.errors import Problem
 from flower_appliance.files import Owner
+from flower_appliance.places import whole_folder
 from flower_appliance.provisions import Fetch
 
 CHUNK_BYTES = 1 << 20
@@ -40,25 +40,15 @@ def fetch(wanted: Fetch, folder: Path, *, owner: Owner | None, stop: threading.E
 
     Args:
         wanted: what to fetch.
-        folder: where it shall be; its parent's other folders are removed once it is.
+        folder: where it shall be.
         owner: the services' user, whose group may read it; None where they run as this process does.
         stop: ends the download early.
     """
     if folder.is_dir():
         return None
-    parent = folder.parent
-    parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    incoming = parent / ".incoming"
-    _remove(incoming)
     try:
-        incoming.mkdir(mode=0o700)
-        content = incoming / "content"
-        content.mkdir(mode=0o700)
-        _download(wanted, incoming, content, stop)
-        _settle(content, owner)
-        content.rename(folder)
-        _sync(parent)
-        _remove_others(parent, keep=folder)
+        with whole_folder(folder, owner=owner) as work:
+            _download(wanted, work, work / "content", stop)
     except _RefusedError as error:
         return error.problem
     except (OSError, requests.RequestException, tarfile.TarError) as error:
@@ -69,8 +59,6 @@ def fetch(wanted: Fetch, folder: Path, *, owner: Owner | None, stop: threading.E
             remedy="Check FL_DATA_URL, that the security group lets this VM reach it, and the room on its disk; it is "
             "tried again",
         )
-    finally:
-        _remove(incoming)
     return None
 
 
@@ -128,45 +116,6 @@ def _chunks(wanted: Fetch, incoming: Path) -> Iterator[bytes]:
                 yield from answer.iter_content(CHUNK_BYTES)
                 return
     raise requests.TooManyRedirects(f"more than {MOST_REDIRECTS} redirects")
-
-
-def _settle(content: Path, owner: Owner | None) -> None:
-    """Give everything the modes that let services read and nobody else, and bring it to the disk."""
-    for place, names, files in os.walk(content):
-        for name in (*names, *files):
-            path = Path(place, name)
-            if path.is_symlink():
-                continue
-            path.chmod(0o750 if path.is_dir() else 0o440)
-            if owner is not None:
-                os.chown(path, 0, owner.gid)
-            if path.is_file():
-                _sync(path)
-    content.chmod(0o750)
-    if owner is not None:
-        os.chown(content, 0, owner.gid)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_others(parent: Path, *, keep: Path) -> None:
-    """Remove data of earlier checksums."""
-    for path in parent.iterdir():
-        if path != keep:
-            _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _shown(url: str) -> str:

@@ -18,7 +18,7 @@ from flower_appliance.gateway import ADMIN_SOCKET, CONTROL_LOG, GATEWAY_STATE, L
 from flower_appliance.machine import Machine
 from flower_appliance.metrics import certificate_metrics
 from flower_appliance.partition import node_identity
-from flower_appliance.provisions import Mount, Provision, data_provisions, render_mount
+from flower_appliance.provisions import Mount, Provision, data_provisions, render_mount, requirement_provisions
 from flower_appliance.unit import Unit, render_environment, render_systemd
 from flower_appliance.version import FLOWER_VERSION
 
@@ -27,6 +27,8 @@ SUPERNODE_UNIT = "flower-supernode.service"
 GATEWAY_UNIT = "flower-gateway.service"
 AUDIT_UNIT = "flower-audit.service"
 SUPEREXEC = "flower-superexec"
+GPU_DEVICES = ("char-nvidia*",)
+"""Every character device of NVIDIA's driver: nvidia, nvidia-frontend, nvidia-uvm, nvidia-caps (/proc/devices)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,19 @@ class EnrolmentQuestion:
     key: str
 
 
-Check = KeyCheck | DataCheck | HandshakeCheck | HealthCheck | ChildCheck
+@dataclass(frozen=True, kw_only=True)
+class CudaCheck:
+    """The NVIDIA driver gives the service user at least one card."""
+
+    argv: tuple[str, ...]
+    """Asks the driver; prints JSON."""
+    source: str
+    """Folder that flower_appliance is imported from."""
+    user: str
+    devices: tuple[str, ...]
+
+
+Check = CudaCheck | KeyCheck | DataCheck | HandshakeCheck | HealthCheck | ChildCheck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +220,7 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
             "--enable-supernode-auth",
             "--disable-runtime-dependency-installation",
         ),
-        environment={"FLWR_HOME": str(machine.path(home))},
+        environment={"FLWR_HOME": str(machine.path(home)), **_packages(context, machine)},
         environment_file=str(machine.path(m.FLOWER_ENV)),
         reads=(m.LOOPBACK_CERT, m.FLOWER_ENV),
         writes=(str(machine.path(home)),),
@@ -253,6 +267,7 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
             HealthCheck(host=machine.address, port=m.FLEET_PORT, ca=ca),
             ChildCheck(unit=SUPERLINK_UNIT, program=SUPEREXEC),
         ),
+        provisions=requirement_provisions(context.requirements, user=machine.service_user),
         units_wait_for_checks=False,
         loopback_hosts=tuple(dict.fromkeys((LOOPBACK_NAME, "127.0.0.1", machine.loopback))),
         revision=context.revision,
@@ -271,8 +286,7 @@ def _audit(context: SuperLinkContext, machine: Machine) -> Unit:
             *("--gateway-log", str(machine.path(CONTROL_LOG)), "--events-log", str(machine.path(EVENTS_LOG))),
             *("--host", machine.loopback, "--port", str(m.AUDIT_PORT), "--federation", context.federation),
         ),
-        # Where this very code was imported from: a process VM has it outside of the environment.
-        environment={"PYTHONPATH": str(Path(__file__).resolve().parent.parent), "PYTHONDONTWRITEBYTECODE": "1"},
+        environment={"PYTHONPATH": _source(), "PYTHONDONTWRITEBYTECODE": "1"},
         environment_file=str(machine.path(m.FLOWER_ENV)),
         writes=(str(machine.path(m.AUDIT_STATE)), str(machine.path(m.LOGS))),
         working_folder=str(machine.path(m.AUDIT_STATE)),
@@ -308,11 +322,12 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
             *("--isolation", "subprocess"),
             *("--host", machine.loopback, "--port", str(m.SUPERNODE_RUNTIME_PORT)),
         ),
-        environment={"FLWR_HOME": str(machine.path(home))},
+        environment={"FLWR_HOME": str(machine.path(home)), **_packages(context, machine)},
         environment_file=str(machine.path(m.FLOWER_ENV)),
         reads=(m.CA_CERT, m.NODE_KEY, m.FLOWER_ENV),
         writes=(str(machine.path(home)),),
         reads_only=(data,),
+        devices=GPU_DEVICES if context.gpu else (),
         working_folder=str(machine.path(home)),
         user=machine.service_user,
         child=SUPEREXEC,
@@ -325,17 +340,39 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
         node_key=m.NODE_KEY,
         node_key_epoch=context.key_epochs.get(identity.name.rpartition("/")[2], 0),
         checks=(
+            *_cuda(context, machine),
             KeyCheck(path=key),
             DataCheck(path=data, user=machine.service_user),
             HandshakeCheck(host=context.superlink_host, port=context.superlink_port, ca=ca, subject="the SuperLink"),
         ),
-        provisions=data_provisions(context.data, user=machine.service_user),
+        provisions=(
+            *requirement_provisions(context.requirements, user=machine.service_user),
+            *data_provisions(context.data, user=machine.service_user),
+        ),
         units_wait_for_checks=True,
         enrolment=EnrolmentQuestion(host=context.superlink_host, port=context.superlink_port, ca=ca, key=key),
         revision=context.revision,
         attributes={"FL_VERSION": FLOWER_VERSION},
         user=machine.service_user,
     )
+
+
+def _cuda(context: Context, machine: Machine) -> tuple[CudaCheck, ...]:
+    if not context.gpu:
+        return ()
+    argv = (str(machine.bin_dir / "python"), "-m", "flower_appliance.cuda_probe")
+    return (CudaCheck(argv=argv, source=_source(), user=machine.service_user, devices=GPU_DEVICES),)
+
+
+def _source() -> str:
+    """Where this very code was imported from: a process VM has it outside of the environment."""
+    return str(Path(__file__).resolve().parent.parent)
+
+
+def _packages(context: Context, machine: Machine) -> dict[str, str]:
+    """Where services find the zone's own packages; nothing of the image has the same name (`install`)."""
+    wanted = context.requirements
+    return {} if wanted is None else {"PYTHONPATH": str(machine.path(wanted.folder))}
 
 
 def render_node_config(values: Mapping[str, str | int]) -> str:

@@ -7,30 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from flower_appliance.apply import owner_of
 from flower_appliance.errors import Problem
 from flower_appliance.fetch import fetch
+from flower_appliance.install import install, pip_program
 from flower_appliance.machine import Machine
-from flower_appliance.provisions import Fetch, Mount, Provision
+from flower_appliance.provisions import Fetch, Install, Mount, Provision
+from flower_appliance.services import Services
+from flower_appliance.supervisor import Finished
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
-
-MountUnit = Callable[[str], Awaitable[str]]
-"""Brings a mount unit up, as its file says; what went wrong, or nothing."""
 
 
 class Provisioning:
     """What has been brought to this machine, and when the next try is due.
 
     Args:
-        mount: Mounts.
+        services: Mounts, and runs programs.
         clock: Monotonic seconds.
     """
 
-    def __init__(self, *, mount: MountUnit, clock: Callable[[], float]) -> None:
-        self._mount = mount
+    def __init__(self, *, services: Services, clock: Callable[[], float]) -> None:
+        self._services = services
         self._clock = clock
         self._stop = threading.Event()
         self._done: tuple[Provision, ...] | None = None
@@ -68,17 +69,33 @@ class Provisioning:
     async def _one(self, provision: Provision, machine: Machine) -> Problem | None:
         match provision:
             case Mount():
-                text = await self._mount(provision.unit)
+                text = await self._services.mount(provision.unit)
                 return _not_mounted(provision, text) if text else None
             case Fetch():
                 folder, owner = machine.path(provision.folder), owner_of(provision.user)
                 return await asyncio.to_thread(fetch, provision, folder, owner=owner, stop=self._stop)
+            case Install():
+                loop = asyncio.get_running_loop()
+
+                def run(argv: Sequence[str], folder: Path) -> Finished:
+                    program = pip_program(argv, folder)
+                    return asyncio.run_coroutine_threadsafe(self._services.run_once(program), loop).result()
+
+                return await asyncio.to_thread(
+                    install,
+                    provision,
+                    machine.path(provision.folder),
+                    wheelhouse=machine.path(provision.wheelhouse) if provision.wheelhouse else None,
+                    python=machine.bin_dir / "python",
+                    owner=owner_of(provision.user),
+                    run=run,
+                )
 
 
 def _not_mounted(mount: Mount, text: str) -> Problem:
     return Problem(
         given=f"{mount.subject} could not be mounted at {mount.where} ({text})",
         rule="it must be mounted, read-only",
-        reason="a node without its zone's data has nothing to train on",
+        reason="without it this machine lacks what its zone gave it to work with",
         remedy="Attach the disk with that label, or let this VM reach the server and its export; it is tried again",
     )

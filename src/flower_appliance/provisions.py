@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flower_appliance.data import Data, Download, NfsExport, Volume
+from flower_appliance.requirements import Entry, Requirements
 
 MOUNT_OPTIONS = "ro,nosuid,nodev,noexec"
 NFS_OPTIONS = f"{MOUNT_OPTIONS},nfsvers=4,soft,timeo=100,retrans=3"
@@ -43,7 +44,21 @@ class Fetch:
     """User that reads it; empty: whoever runs the appliance."""
 
 
-Provision = Mount | Fetch
+@dataclass(frozen=True, kw_only=True)
+class Install:
+    """Python packages in a folder of their own."""
+
+    entries: tuple[Entry, ...]
+    wheelhouse: str
+    """Guest path of a folder with wheels; empty: from the index."""
+    index_url: str
+    index_ca_pem: str = field(default="", repr=False)
+    folder: str
+    """Guest path."""
+    user: str
+
+
+Provision = Mount | Fetch | Install
 
 
 def data_provisions(data: Data, *, user: str) -> tuple[Provision, ...]:
@@ -60,6 +75,24 @@ def data_provisions(data: Data, *, user: str) -> tuple[Provision, ...]:
             return (Fetch(url=way.url, sha256=way.sha256, ca_pem=way.ca_pem, folder=data.path, user=user),)
         case _:
             return ()
+
+
+def requirement_provisions(wanted: Requirements | None, *, user: str) -> tuple[Provision, ...]:
+    """What brings the zone's own packages."""
+    if wanted is None:
+        return ()
+    install = Install(
+        entries=wanted.entries,
+        wheelhouse=wanted.wheelhouse,
+        index_url=wanted.index_url,
+        index_ca_pem=wanted.index_ca_pem,
+        folder=wanted.folder,
+        user=user,
+    )
+    if not wanted.volume:
+        return (install,)
+    what, subject = f"/dev/disk/by-label/{wanted.volume}", f"the wheelhouse with the label {wanted.volume}"
+    return (Mount(what=what, where=wanted.wheelhouse, subject=subject), install)
 
 
 def render_mount(mount: Mount) -> str:

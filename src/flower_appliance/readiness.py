@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import pwd
 import socket
 import ssl
 import stat
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flower_appliance.errors import NodeKeyError, Problem
 from flower_appliance.nodekey import public_key
-from flower_appliance.plan import Check, ChildCheck, DataCheck, HandshakeCheck, HealthCheck, KeyCheck
+from flower_appliance.plan import Check, ChildCheck, CudaCheck, DataCheck, HandshakeCheck, HealthCheck, KeyCheck
+from flower_appliance.supervisor import Finished, Program
 
 TIMEOUT_S = 5.0
+CUDA_TIMEOUT_S = 60.0
+"""A driver that loads its firmware takes seconds."""
 _NO_DATA = {"lost+found"}
 """What a file system has of its own, for root alone."""
 
@@ -29,19 +34,35 @@ class Verdict:
     problem: Problem | None
 
 
+Run = Callable[[Program], Finished]
+"""Runs a program to its end; raises OSError or subprocess.SubprocessError."""
+
+
+def run_nothing(program: Program) -> Finished:
+    """For plans without a check that needs a program."""
+    raise OSError(f"nothing here can run {program.argv[-1]}")
+
+
 def run_checks(
-    checks: Sequence[Check], *, has_child: Callable[[str, str], bool], timeout_s: float = TIMEOUT_S
+    checks: Sequence[Check],
+    *,
+    has_child: Callable[[str, str], bool],
+    run: Run = run_nothing,
+    timeout_s: float = TIMEOUT_S,
 ) -> list[Verdict]:
     """Run every check, one after the other; blocking.
 
     Args:
         has_child: whether a unit (first argument) has a living process that runs a program (second).
+        run: runs a program to its end.
     """
-    return [Verdict(check=check, problem=_run(check, has_child, timeout_s)) for check in checks]
+    return [Verdict(check=check, problem=_run(check, has_child, run, timeout_s)) for check in checks]
 
 
-def _run(check: Check, has_child: Callable[[str, str], bool], timeout_s: float) -> Problem | None:
+def _run(check: Check, has_child: Callable[[str, str], bool], run: Run, timeout_s: float) -> Problem | None:
     match check:
+        case CudaCheck():
+            return _cuda(check, run)
         case KeyCheck():
             return _key(check)
         case DataCheck():
@@ -52,6 +73,32 @@ def _run(check: Check, has_child: Callable[[str, str], bool], timeout_s: float) 
             return _health(check, timeout_s)
         case ChildCheck():
             return None if has_child(check.unit, check.program) else _no_child(check)
+
+
+def _cuda(check: CudaCheck, run: Run) -> Problem | None:
+    program = Program(
+        argv=check.argv,
+        environment={"PYTHONPATH": check.source, "PATH": "/usr/bin:/bin"},
+        folder="/",
+        timeout_s=CUDA_TIMEOUT_S,
+        user=check.user,
+        devices=check.devices,
+    )
+    try:
+        finished = run(program)
+        found = json.loads(finished.output)
+        detail = "" if found["cards"] else str(found["problem"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
+        detail = f"the driver could not be asked: {error}"
+    if not detail:
+        return None
+    return Problem(
+        given=f"no GPU can be used ({detail})",
+        rule="CUDA must work for the service user, since FL_GPU is YES",
+        reason="a node that was given a card and trains without it takes hours where minutes are expected",
+        remedy="Use the gpu image with NVIDIA's driver for this card, pass a card through (supernode.gpu), or remove "
+        "FL_GPU; this check is repeated",
+    )
 
 
 def _key(check: KeyCheck) -> Problem | None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from flower_appliance.machine import Machine
 from flower_appliance.plan import File, Plan
-from flower_appliance.supervisor import Listener, UnitStatus
+from flower_appliance.supervisor import Finished, Listener, Program, UnitStatus
 from flower_appliance.unit import Unit
 
 
@@ -59,6 +59,10 @@ class Services(Protocol):
 
     async def mount(self, name: str) -> str:
         """Bring a mount unit up as its file says; what went wrong, or nothing."""
+        ...
+
+    async def run_once(self, program: Program) -> Finished:
+        """Run a program to its end; raises OSError or subprocess.SubprocessError where that fails."""
         ...
 
     async def stop(self) -> None:

@@ -53,6 +53,27 @@ class UnitStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Program:
+    """Something that runs to its end, beside the services."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: str
+    timeout_s: float
+    user: str = ""
+    """Under systemd: run as this user, with the devices, in a unit of its own; empty: as the appliance."""
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How a program ended, and what it printed."""
+
+    status: int
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listener:
     """Who is told what happens to units; called in the event loop, must not block."""
 
@@ -156,6 +177,27 @@ class Supervisor:
             LOG.error("%s could not be reloaded: status %d, see its log", name, status)
         return status == 0
 
+    async def run_once(self, program: Program) -> Finished:
+        """Run a program to its end, with this process's user and devices.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        # Not subprocess.run: `_reap` would take the exit status away from it.
+        pid, output = _start(program.argv, {**self._base, **program.environment}, program.folder)
+        exited = self._exits[pid] = asyncio.get_running_loop().create_future()
+        reader = asyncio.create_task(asyncio.to_thread(_read_all, output))
+        try:
+            status = await asyncio.wait_for(asyncio.shield(exited), program.timeout_s)
+        except TimeoutError:
+            send_signal_to_group(pid, signal.SIGKILL)
+            status = await exited
+        finally:
+            if not exited.done():
+                send_signal_to_group(pid, signal.SIGKILL)
+            del self._exits[pid]
+        return Finished(status=status, output=await reader)
+
     async def mount(self, name: str) -> str:
         """Refuse: a process VM has no init that could mount, and no right to."""
         return f"{name}: a process VM cannot mount; its zone shares folders instead, which FL_DATA_PATH names"
@@ -226,26 +268,9 @@ class Supervisor:
 
     def _spawn(self, unit: Unit, argv: tuple[str, ...]) -> tuple[int, int]:
         environment = {**self._base, **read_environment(Path(unit.environment_file).read_text()), **unit.environment}
-        read_end, write_end = os.pipe()
-        try:
-            process = subprocess.Popen(
-                argv,
-                env=environment,
-                cwd=unit.working_folder,
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                start_new_session=True,
-                umask=0o077,
-            )
-        except BaseException:
-            os.close(read_end)
-            raise
-        finally:
-            os.close(write_end)
-        self._exits[process.pid] = asyncio.get_running_loop().create_future()
-        process.returncode = 0  # `_reap` waits for it; Popen must not, and must not complain either
-        return process.pid, read_end
+        pid, output = _start(argv, environment, unit.working_folder)
+        self._exits[pid] = asyncio.get_running_loop().create_future()
+        return pid, output
 
     def _reap(self) -> None:
         """Collect every child that ended, adopted orphans included."""
@@ -314,3 +339,31 @@ class Supervisor:
     def _leftovers(self) -> set[int]:
         mains = {pid for pid, exited in self._exits.items() if not exited.done()}
         return descendants(os.getpid(), process_table(), without=mains)
+
+
+def _start(argv: Sequence[str], environment: Mapping[str, str], folder: str) -> tuple[int, int]:
+    """Start a program in a session of its own; its number, and the end of a pipe with what it prints."""
+    read_end, write_end = os.pipe()
+    try:
+        process = subprocess.Popen(
+            argv,
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=write_end,
+            start_new_session=True,
+            umask=0o077,
+        )
+    except BaseException:
+        os.close(read_end)
+        raise
+    finally:
+        os.close(write_end)
+    process.returncode = 0  # `_reap` waits for it; Popen must not, and must not complain either
+    return process.pid, read_end
+
+
+def _read_all(descriptor: int) -> str:
+    with os.fdopen(descriptor, "rb") as stream:
+        return stream.read().decode(errors="replace")

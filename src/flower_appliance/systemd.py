@@ -20,7 +20,7 @@ from flower_appliance.journal import Event, Exited, Line, Started, follow_comman
 from flower_appliance.logfile import LevelGate, LineSplitter, RotatingLog
 from flower_appliance.processes import runs_program
 from flower_appliance.redaction import Redactor
-from flower_appliance.supervisor import Listener, UnitStatus
+from flower_appliance.supervisor import Finished, Listener, Program, UnitStatus
 from flower_appliance.unit import Unit
 
 LOG = logging.getLogger(__name__)
@@ -111,6 +111,27 @@ class Systemd:
     async def reload(self, name: str) -> bool:
         """Let a running unit take its changed files; False: it could not."""
         return await self._systemctl("reload", name)
+
+    async def run_once(self, program: Program) -> Finished:
+        """Run a program to its end: with a user or devices in a unit of its own, since this program has neither.
+
+        Raises:
+            OSError, subprocess.SubprocessError: it could not be run, or took too long.
+        """
+        argv = unit_command(program) if program.user or program.devices else program.argv
+        finished = await asyncio.to_thread(
+            subprocess.run,
+            argv,
+            env=dict(program.environment),
+            cwd=program.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=program.timeout_s,
+            check=False,
+        )
+        return Finished(status=finished.returncode, output=finished.stdout)
 
     async def mount(self, name: str) -> str:
         """Bring a mount unit up, and anew where its file changed; what systemd said, or nothing."""
@@ -243,6 +264,20 @@ class Systemd:
             self._copied_us = event.at_us
             with contextlib.suppress(OSError):
                 self._seen_file.write_text(str(event.at_us))
+
+
+def unit_command(program: Program) -> tuple[str, ...]:
+    """systemd-run for a program that runs as a service would."""
+    properties = (
+        *([f"User={program.user}"] if program.user else []),
+        *("NoNewPrivileges=yes", "CapabilityBoundingSet=", "ProtectSystem=strict", "PrivateTmp=yes"),
+        *("DevicePolicy=closed", *(f"DeviceAllow={name} rw" for name in program.devices)),
+        *(f"Environment={name}={value}" for name, value in program.environment.items()),
+        f"WorkingDirectory={program.folder}",
+        f"RuntimeMaxSec={program.timeout_s:g}",
+    )
+    words = (word for each in properties for word in ("--property", each))
+    return ("systemd-run", "--quiet", "--wait", "--pipe", "--collect", *words, "--", *program.argv)
 
 
 class _Sink:

@@ -75,6 +75,8 @@ class Unit:
     itself after 5 s (1.41.0), and a whole process VM has 10 s."""
     memory_mb: int | None = None
     """Hard limit under systemd; None: as much as the machine has."""
+    devices: tuple[str, ...] = ()
+    """Devices that the service may use, as systemd's DeviceAllow names them; none: it sees no hardware."""
     child: str = ""
     """A program that the service must keep alive to be of any use."""
 
@@ -89,6 +91,7 @@ class Unit:
             "environment": dict(self.environment),
             "user": self.user,
             "memory_mb": self.memory_mb,
+            **({"devices": self.devices} if self.devices else {}),
             "files": {path: contents.get(path, "") for path in self.reads},
         }
         return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -124,7 +127,8 @@ def render_systemd(unit: Unit) -> str:
         "KillMode=control-group",
         *([f"User={unit.user}", f"Group={unit.user}"] if unit.user else []),
         *([f"MemoryMax={unit.memory_mb}M"] if unit.memory_mb else []),
-        *_HARDENING,
+        *(line for line in _HARDENING if not (unit.devices and line == "PrivateDevices=yes")),
+        *(["DevicePolicy=closed", *(f"DeviceAllow={name} rw" for name in unit.devices)] if unit.devices else []),
         *([f"ReadWritePaths={' '.join(unit.writes)}"] if unit.writes else []),
         *(f"ReadOnlyPaths=-{_systemd_word(path)}" for path in unit.reads_only),
         "",

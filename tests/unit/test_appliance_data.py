@@ -17,7 +17,7 @@ from flower_appliance.machine import Machine
 from flower_appliance.plan import DataCheck, Plan, describe, plan, systemd_files
 from flower_appliance.provisioning import FIRST_PAUSE_S, LONGEST_PAUSE_S, Provisioning
 from flower_appliance.provisions import Fetch, Mount, escape_path
-from flower_appliance.supervisor import Listener
+from flower_appliance.supervisor import Listener, Supervisor
 from flower_appliance.systemd import Systemd
 from tests.appliance_support import NOW, b64, make_authority, supernode_values
 
@@ -144,17 +144,29 @@ def test_a_mounts_unit_has_the_name_that_systemd_wants(path: str, name: str) -> 
     assert escape_path(path) == name
 
 
+def ignored(*_: object) -> None:
+    """Nobody listens."""
+
+
+NOBODY = Listener(on_start=ignored, on_line=ignored, on_exit=ignored)
+
+
+def made(kind: type[Supervisor], folder: Path) -> Supervisor:
+    return kind(logs=folder, base_environment={}, listener=NOBODY)
+
+
 MOUNT = Mount(what="/dev/disk/by-label/rows", where="/srv/flower/data", subject="the volume with the label rows")
 
 
-async def test_a_failed_provision_is_tried_again_after_pauses_that_grow() -> None:
+async def test_a_failed_provision_is_tried_again_after_pauses_that_grow(tmp_path: Path) -> None:
     now, asked = [0.0], []
 
-    async def mount(unit: str) -> str:
-        asked.append(now[0])
-        return "no such device" if now[0] < 100 else ""
+    class Mounts(Supervisor):
+        async def mount(self, name: str) -> str:
+            asked.append(now[0])
+            return "no such device" if now[0] < 100 else ""
 
-    provisioning = Provisioning(mount=mount, clock=lambda: now[0])
+    provisioning = Provisioning(services=made(Mounts, tmp_path), clock=lambda: now[0])
     while not provisioning.is_done((MOUNT,)):
         problem = await provisioning.bring((MOUNT,), MACHINE)
         assert problem is None or "no such device" in problem.given
@@ -165,14 +177,15 @@ async def test_a_failed_provision_is_tried_again_after_pauses_that_grow() -> Non
     assert FIRST_PAUSE_S < LONGEST_PAUSE_S
 
 
-async def test_another_context_is_tried_at_once() -> None:
+async def test_another_context_is_tried_at_once(tmp_path: Path) -> None:
     asked = []
 
-    async def mount(unit: str) -> str:
-        asked.append(unit)
-        return "no"
+    class Mounts(Supervisor):
+        async def mount(self, name: str) -> str:
+            asked.append(name)
+            return "no"
 
-    provisioning = Provisioning(mount=mount, clock=lambda: 0.0)
+    provisioning = Provisioning(services=made(Mounts, tmp_path), clock=lambda: 0.0)
     await provisioning.bring((MOUNT,), MACHINE)
     await provisioning.bring((MOUNT,), MACHINE)
     await provisioning.bring((replace(MOUNT, where="/mnt/rows"),), MACHINE)
@@ -209,11 +222,7 @@ class FakeSystemctl:
 async def test_systemd_mounts_what_is_not_mounted_as_its_file_says(
     tmp_path: Path, systemctl: FakeSystemctl, calls: list[str], answer: str
 ) -> None:
-    def ignored(*_: object) -> None:
-        """Nobody listens."""
-
-    listener = Listener(on_start=ignored, on_line=ignored, on_exit=ignored)
-    systemd = Systemd(logs=tmp_path, listener=listener, root=tmp_path, run=systemctl)
+    systemd = Systemd(logs=tmp_path, listener=NOBODY, root=tmp_path, run=systemctl)
     assert await asyncio.wait_for(systemd.mount("srv-flower-data.mount"), 10) == answer
     assert systemctl.calls == calls
 
