@@ -18,6 +18,7 @@ from components.data_source import DataSource
 from components.gpu import TemplateSection
 from components.live_context import live_context, with_revision
 from components.node_names import check_partition_base, check_zone_name, service_vms_pattern
+from components.package_source import PackageSource, disk_images
 from components.published_keys import PublishedVm, read_nodes
 from components.roster import Node
 from components.service_documents import Role, scaled, service_template
@@ -64,6 +65,8 @@ class FlowerSupernodePoolArgs:
     vcpu: int = 2
     gpu: tuple[TemplateSection, ...] = ()
     """From `components.gpu.passthrough`."""
+    packages: PackageSource | None = None
+    """Python packages that the VMs install at boot; None: the image's alone."""
     log_level: str = "INFO"
     project_url: str | None = None
     onegate_ca: str | None = None
@@ -183,6 +186,7 @@ def _context(args: FlowerSupernodePoolArgs) -> dict[str, pulumi.Input[str]]:
     return {
         **plain,
         **secret,
+        **(args.packages.variables() if args.packages is not None else {}),
         **({"FL_GPU": "YES"} if args.gpu else {}),
         **{name: encode_certificates(pem) for name, pem in authorities.items() if pem is not None},
         "FL_CA_CERT": pulumi.Output.from_input(args.ca_certificate).apply(encode_certificates),
@@ -191,11 +195,11 @@ def _context(args: FlowerSupernodePoolArgs) -> dict[str, pulumi.Input[str]]:
 
 
 def _disks(args: FlowerSupernodePoolArgs) -> list[opennebula.TemplateDiskArgs | Mapping[str, Any]]:
-    """The appliance, and the volume with the data where there is one."""
-    disks: list[opennebula.TemplateDiskArgs | Mapping[str, Any]] = [opennebula.TemplateDiskArgs(image_id=args.image_id)]
+    """The appliance, and the volumes with wheels and with the data where there are any."""
+    images = disk_images(args.image_id, args.packages)
     if args.data.volume_image is not None:
-        disks.append(opennebula.TemplateDiskArgs(image_id=args.data.volume_image))
-    return disks
+        images.append(args.data.volume_image)
+    return [opennebula.TemplateDiskArgs(image_id=id_) for id_ in images]
 
 
 def _published(

@@ -86,6 +86,7 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             memory_mb=superlink_settings.memory_mb,
             cpu=superlink_settings.cpu,
             vcpu=superlink_settings.vcpu,
+            packages=settings.site.packages,
             log_level=common.log_level,
             project_url=common.project_url,
             onegate_ca=settings.cloud.onegate_ca,

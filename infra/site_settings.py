@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.package_source import PackageSource
 from components.sizing import AddressPlan, plan_addresses
 from infra.cloud_settings import Surroundings
 from infra.config_reader import Problems, Section
 
-SITE_KEYS = ("network", "image")
+SITE_KEYS = ("network", "image", "packages")
 _NETWORK_KEYS = (
     "cidr",
     "first",
@@ -26,6 +27,7 @@ _NETWORK_KEYS = (
     "dns",
 )
 _IMAGE_KEYS = ("path", "name", "id", "checksum", "datastoreId", "sizeMb")
+_PACKAGE_KEYS = ("requirements", "wheelhouse", "volume", "volumeImage", "index", "indexCaFile")
 _DEFAULT_DATASTORE = 1  # "default", the image datastore that a new OpenNebula creates
 
 
@@ -72,10 +74,12 @@ class ImageSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Network and image."""
+    """Network, image, and what the zone adds to it."""
 
     network: NetworkSettings
     image: ImageSettings
+    packages: PackageSource | None = None
+    """Python packages that VMs install at boot; None: the image's alone."""
 
 
 def read_site(section: Section, problems: Problems, machine: Surroundings) -> Site:
@@ -85,7 +89,32 @@ def read_site(section: Section, problems: Problems, machine: Surroundings) -> Si
     return Site(
         network=problems.attempt(lambda: _read_network(network, problems), given=(network,)),
         image=problems.attempt(lambda: _read_image(image, machine), given=(image,)),
+        packages=problems.attempt(lambda: _read_packages(section, machine)),
     )
+
+
+def _read_packages(section: Section, machine: Surroundings) -> PackageSource | None:
+    if not section.has("packages"):
+        return None
+    packages = section.section("packages", known=_PACKAGE_KEYS)
+    ca_file = packages.optional_text("indexCaFile")
+    source = PackageSource(
+        requirements=_text_of(packages, "requirements", packages.text("requirements"), machine),
+        wheelhouse=packages.optional_text("wheelhouse"),
+        volume=packages.optional_text("volume"),
+        volume_image=packages.integer("volumeImage") if packages.has("volumeImage") else None,
+        index=packages.optional_text("index"),
+        index_ca=None if ca_file is None else _text_of(packages, "indexCaFile", ca_file, machine),
+    )
+    source.variables()
+    return source
+
+
+def _text_of(section: Section, key: str, name: str, machine: Surroundings) -> str:
+    path = machine.path(name)
+    if not path.is_file():
+        raise section.wrong(key, name, f"an existing file, and {path} is none", reason="its text goes into CONTEXT")
+    return path.read_text(encoding="utf-8")
 
 
 def _read_network(section: Section, problems: Problems) -> NetworkSettings:

@@ -75,6 +75,7 @@ def declare(settings: ZoneSettings, *, now: datetime) -> dict[str, pulumi.Input[
             cpu=settings.supernode.cpu,
             vcpu=settings.supernode.vcpu,
             gpu=settings.supernode.gpu,
+            packages=settings.site.packages,
             log_level=common.log_level,
             project_url=common.project_url,
             onegate_ca=settings.cloud.onegate_ca,

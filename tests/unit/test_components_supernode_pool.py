@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
@@ -13,6 +14,7 @@ import pulumi_opennebula as opennebula
 from components.data_source import DataSource
 from components.errors import RefusalError
 from components.gpu import passthrough
+from components.package_source import PackageSource
 from components.sizing import plan_addresses
 from components.supernode_pool import FlowerSupernodePool, FlowerSupernodePoolArgs
 from tests.components_support import (
@@ -28,6 +30,8 @@ from tests.components_support import (
     run_and_resolve,
     run_program,
 )
+
+LIST = f"extra==1.0 --hash=sha256:{'ab' * 32}\n"
 
 
 def arguments(**changes: Any) -> FlowerSupernodePoolArgs:
@@ -156,6 +160,13 @@ def test_a_volume_is_a_second_disk_and_its_label_is_in_the_context() -> None:
     assert "FL_DATA_PATH" not in template["context"]
 
 
+def test_a_wheelhouse_is_a_disk_between_the_appliance_and_the_data() -> None:
+    packages = PackageSource(requirements=LIST, volume="wheels", volume_image=8)
+    template = declare(packages=packages, data=DataSource(volume="rows", volume_image=9)).one(TEMPLATE).inputs
+    assert template["disks"] == [{"imageId": 4}, {"imageId": 8}, {"imageId": 9}]
+    assert base64.b64decode(template["context"]["FL_REQUIREMENTS"]).decode() == LIST
+
+
 def test_a_download_has_its_checksum_and_its_servers_ca_and_its_url_is_a_secret() -> None:
     url = "https://data.example/rows.tar.gz?signature=hush"
     source = DataSource(url=url, sha256="ab" * 32, ca_certificate=authority().pem)
@@ -177,6 +188,15 @@ def test_a_download_has_its_checksum_and_its_servers_ca_and_its_url_is_a_secret(
         ({"num_partitions": 0}, "partitions: 0", "change partitions"),
         ({"data": DataSource(path="data")}, "data.path: data", "/srv/flower/data"),
         ({"data": DataSource()}, "data: nothing", "give one of them"),
+        ({"packages": PackageSource(requirements=LIST)}, "packages: no place", "give one of them"),
+        (
+            {"packages": PackageSource(requirements=LIST, wheelhouse="/a", index="https://b")},
+            "packages.wheelhouse, packages.index",
+            "give one of them",
+        ),
+        ({"packages": PackageSource(requirements=LIST, volume="a")}, "packages.volumeImage: None", "give both"),
+        ({"packages": PackageSource(requirements=LIST, index="http://b")}, "packages.index: http://b", "https URL"),
+        ({"packages": PackageSource(requirements="a==1", wheelhouse="/a")}, "4 characters", "--generate-hashes"),
         ({"data": DataSource(demo=True, nfs="a:/b")}, "data: data.demo, data.nfs", "give one of them"),
         ({"data": DataSource(demo=True, path="/srv/x")}, "data.path: /srv/x beside data.demo", "remove data.path"),
         ({"data": DataSource(volume="rows")}, "data.volume: rows, data.volumeImage: None", "give both"),

@@ -61,7 +61,8 @@ def constants(files: Iterable[Path]) -> set[str]:
 
 def test_the_table_of_context_variables_is_what_a_guest_reads() -> None:
     ways_of_data = {f"FL_DATA_{name}" for name in (*data._NAMES, *data._BESIDE)}
-    assert named("### Context variables") == constants([APPLIANCE / "context.py"]) | ways_of_data
+    read = constants([APPLIANCE / "context.py", APPLIANCE / "requirements.py"])
+    assert named("### Context variables") == read | ways_of_data
 
 
 def test_the_table_of_attributes_is_what_a_guest_writes() -> None:
@@ -72,13 +73,36 @@ def test_the_table_of_attributes_is_what_a_guest_writes() -> None:
     assert written - attributes - named("### Context variables") == set()
 
 
-def run_central(cloud: RecordingCloud, folder: Path) -> dict[str, Any]:
-    settings = load_stack("madrid-central", folder, numClients=2, projectUrl="https://flower.example")
+def packages(folder: Path, **place: Any) -> dict[str, Any]:
+    """The section `packages` of a stack file."""
+    (folder / "extra.lock").write_text(f"extra==1.0 --hash=sha256:{'ab' * 32}\n")
+    (folder / "index-ca.crt").write_text(pem(root()))
+    index = {"index": "https://index.example/simple", "indexCaFile": "index-ca.crt"}
+    return {"requirements": "extra.lock", **(place or index)}
+
+
+PLACES_OF_WHEELS: tuple[dict[str, Any], ...] = (
+    {},
+    {"wheelhouse": "/srv/wheels"},
+    {"volume": "wheels", "volumeImage": 8},
+)
+
+
+def run_central(cloud: RecordingCloud, folder: Path, **place: Any) -> dict[str, Any]:
+    settings = load_stack(
+        "madrid-central",
+        folder,
+        numClients=2,
+        packages=packages(folder, **place),
+        projectUrl="https://flower.example",
+    )
     assert isinstance(settings, CentralSettings)
     return run_and_resolve(cloud, lambda: central.declare(settings, now=datetime(2026, 11, 24, tzinfo=UTC)))
 
 
-def run_zone(cloud: RecordingCloud, folder: Path, **way_of_data: Any) -> dict[str, Any]:
+def run_zone(
+    cloud: RecordingCloud, folder: Path, *, place: dict[str, Any] | None = None, **way_of_data: Any
+) -> dict[str, Any]:
     """A zone that joins by a bundle, with everything set that may be left out."""
     (folder / "join.json").write_text(bundle_text())
     pin = root().fingerprint(hashes.SHA256()).hex()
@@ -88,6 +112,8 @@ def run_zone(cloud: RecordingCloud, folder: Path, **way_of_data: Any) -> dict[st
         central={"bundle": "join.json", "caFingerprint": pin},
         nodeKeyEpochs=["supernode-0:1"],
         data=way_of_data or {"path": "/srv/flower/data"},
+        packages=packages(folder, **(place or {})),
+        supernode={"memoryMb": 512, "cpu": 0.25, "gpu": {"profile": "nvidia-t4", "cards": 1}},
         projectUrl="https://flower.example",
     )
     assert isinstance(settings, ZoneSettings)
@@ -103,9 +129,12 @@ def given(cloud: RecordingCloud) -> set[str]:
 
 
 def test_a_superlink_gets_from_the_program_what_the_table_says(tmp_path: Path) -> None:
-    cloud = RecordingCloud()
-    run_central(cloud, tmp_path)
-    assert given(cloud) == named("### Context variables", role="superlink")
+    found: set[str] = set()
+    for place in PLACES_OF_WHEELS:
+        cloud = RecordingCloud()
+        run_central(cloud, tmp_path, **place)
+        found |= given(cloud)
+    assert found == named("### Context variables", role="superlink")
 
 
 def test_supernodes_get_from_the_program_what_the_table_says_by_one_way_of_data_or_another(tmp_path: Path) -> None:
@@ -115,6 +144,10 @@ def test_supernodes_get_from_the_program_what_the_table_says_by_one_way_of_data_
     for way in ({}, {"demo": "yes"}, {"volume": "rows", "volumeImage": 7}, {"nfs": "files.example:/export"}, file):
         cloud = RecordingCloud()
         run_zone(cloud, tmp_path, **way)
+        found |= given(cloud)
+    for place in PLACES_OF_WHEELS:
+        cloud = RecordingCloud()
+        run_zone(cloud, tmp_path, place=place)
         found |= given(cloud)
     assert found == named("### Context variables", role="supernode") - WITHOUT_THE_PROGRAM
 

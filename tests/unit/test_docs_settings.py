@@ -33,6 +33,7 @@ NESTED = {
     "central": zone_settings._CENTRAL_KEYS,
     "supernode": zone_settings._SUPERNODE_KEYS,
     "supernode.gpu": zone_settings._GPU_KEYS,
+    "packages": site_settings._PACKAGE_KEYS,
     "data": data_settings.KEYS,
 }
 LISTS = {"egress.hosts", "people", "zones"}
