@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console as RichConsole
 
 from flower_federation.console import Console
+from flower_federation.demo_containers import (
+    Containers,
+    check_machine,
+    make_network,
+    make_project,
+    remove_network,
+    write_image,
+)
 from flower_federation.environment import Layout
 from flower_federation.errors import InputError
 from flower_federation.operations import choose
@@ -31,6 +40,16 @@ RUN_TIMEOUT_S = 600.0
 STEPS = 5
 IMAGE = Path("images") / "flower-appliance.json"
 
+VMS = "containers: the QCOW2 itself"
+NEXT_CONTAINERS = """\
+What to try next, in a shell that is on the demo's network (as root):
+  {shell}
+  federation status                                   stacks and nodes as they are
+  federation run --config num-server-rounds=5         train again, longer
+  pulumi preview --diff -s berlin-hospital            what would change: nothing
+and outside of it:
+  scripts/demo --driver nspawn --down                 take everything away
+"""
 NEXT = """\
 What to try next (after: source .venv/bin/activate)
   federation status                                   stacks and nodes as they are
@@ -51,13 +70,27 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Starts the zones, brings the stacks up, enrols the nodes, and runs examples/breast_cancer.",
     )
     demo.add_argument("--down", action="store_true", help="stop the zones and remove everything that the demo made")
+    demo.add_argument(
+        "--driver",
+        choices=("process", "nspawn"),
+        default="process",
+        help="process: VMs are processes; nspawn: containers with the real image's root file system and real systemd "
+        "(as root; builds the image first, about a minute)",
+    )
     demo.add_argument("--json", action="store_true", help="print the result as JSON")
     demo.set_defaults(handler=_demo)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
     place = workplace()
-    demo = Demo(place=place, run=run_process, console=Console(stream=sys.stderr, clock=time.monotonic, total=STEPS))
+    containers = Containers(clone=place.layout.project) if arguments.driver == "nspawn" else None
+    if containers is not None:
+        if arguments.down and not containers.project.exists():
+            say("nothing of the demo is left")
+            return 0
+        place = _containers_place(containers, place)
+    console = Console(stream=sys.stderr, clock=time.monotonic, total=STEPS)
+    demo = Demo(place=place, run=run_process, console=console, containers=containers)
     if arguments.down:
         demo.down()
         return 0
@@ -67,8 +100,18 @@ def _demo(arguments: argparse.Namespace) -> int:
         print(json.dumps(asdict(result), indent=2))
     else:
         RichConsole().print(rounds_table(result))
-        print(f"\nfrom start to result: {time.monotonic() - started:.0f} s\n\n{NEXT}")
+        print(f"\nfrom start to result: {time.monotonic() - started:.0f} s\n")
+        print(NEXT if containers is None else NEXT_CONTAINERS.format(shell=containers.shell()))
     return 0
+
+
+def _containers_place(containers: Containers, place: Workplace) -> Workplace:
+    """Make what the demo on containers works in, and move this process there."""
+    check_machine()
+    make_project(containers)
+    make_network(containers, run=run_process, env=place.environment)
+    os.environ["FEDERATION_ROOT"] = str(containers.project)
+    return Workplace(project=containers.project, environ=os.environ)
 
 
 class Demo:
@@ -78,12 +121,16 @@ class Demo:
         place: The clone that it runs in.
         run: Starts programs.
         console: Where steps are told.
+        containers: Where VMs are containers; None: they are processes.
     """
 
-    def __init__(self, *, place: Workplace, run: Runner, console: Console) -> None:
+    def __init__(
+        self, *, place: Workplace, run: Runner, console: Console, containers: Containers | None = None
+    ) -> None:
         self._place = place
         self._run = run
         self._console = console
+        self._containers = containers
         self._zones = Zones(layout=place.layout, environment=place.environment, run=run, say=say)
 
     def up(self) -> RunResult:
@@ -101,11 +148,13 @@ class Demo:
 
     def prepare(self) -> None:
         """Training data, image and running zones: everything that the stacks stand on."""
-        zones = self._embedded()
+        zones, containers = self._embedded(), self._containers
         with self._console.step("training data, a file a zone") as step:
             step.done(self._prepare_data(zones))
-        with self._console.step("the appliance's image for process VMs") as step:
-            step.done(self._write_image())
+        with self._console.step(f"the appliance's image for {'process VMs' if containers is None else VMS}") as step:
+            step.done(
+                self._write_image() if containers is None else write_image(containers, environ=self._place.environment)
+            )
         with self._console.step(f"embedded zones {', '.join(zone.name for zone in zones)}") as step:
             for zone in zones:
                 self._zones.start(zone)
@@ -124,6 +173,9 @@ class Demo:
                 say(f"stack {stack.name}: removed")
         for folder in removable(place.layout, [zone.state for zone in zones]):
             shutil.rmtree(folder, ignore_errors=False)
+        if self._containers is not None:
+            remove_network(self._containers, run=self._run, env=place.environment)
+            shutil.rmtree(self._containers.project)
         say("nothing of the demo is left" if not place.layout.state.exists() else f"kept: {place.layout.state}")
 
     def _embedded(self) -> tuple[EmbeddedZone, ...]:
@@ -135,7 +187,9 @@ class Demo:
                 reason="it starts and stops them, which it must not do to a real cloud",
                 remedy="restore the committed files in stacks/, or use federation up for your own zones",
             )
-        return zones
+        if self._containers is None:
+            return zones
+        return tuple(replace(zone, options=self._containers.options(zone)) for zone in zones)
 
     def _prepare_data(self, zones: Sequence[EmbeddedZone]) -> str:
         layout = self._place.layout

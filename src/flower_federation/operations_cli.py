@@ -166,8 +166,8 @@ class Workplace:
 
 
 def workplace() -> Workplace:
-    """The clone that this command belongs to."""
-    return Workplace(project=project_folder(), environ=os.environ)
+    """The clone that this command belongs to, or the folder that FEDERATION_ROOT puts in its place."""
+    return Workplace(project=Path(os.environ.get("FEDERATION_ROOT") or project_folder()), environ=os.environ)
 
 
 def tell_round(ended: Round) -> None:

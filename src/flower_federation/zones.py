@@ -32,6 +32,8 @@ class EmbeddedZone:
     """Its folder."""
     data_path: str | None
     """Where its guests see `data`; None: they see none."""
+    options: tuple[str, ...] = ()
+    """Further options of `zonebox up`."""
 
     @property
     def data(self) -> Path:
@@ -128,6 +130,7 @@ def start_arguments(zonebox: Path, zone: EmbeddedZone) -> list[str | Path]:
         "--address",
         str(zone.address),
         *share,
+        *zone.options,
     ]
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zonebox.drivers.nspawn_network import DEFAULT_SWITCH
 from zonebox.errors import ConfigError
 from zonebox.settings import Settings
 
@@ -102,6 +103,7 @@ def serve_command(settings: Settings, *, verbose: bool = False) -> list[str]:
         command += ["--share", f"{guest}={host}"]
     if settings.onegate_host:
         command += ["--onegate-host", settings.onegate_host]
+    command += ["--switch", settings.switch] if settings.switch != DEFAULT_SWITCH else []
     command += ["--plain-http"] if settings.plain_http else []
     command += ["--control"] if settings.control else []
     command += ["--clock", settings.clock] if settings.clock != "system" else []

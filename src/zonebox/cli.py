@@ -15,6 +15,7 @@ from pathlib import Path
 from zonebox import background
 from zonebox.control import Control
 from zonebox.control import cli as control_cli
+from zonebox.drivers.nspawn_network import DEFAULT_SWITCH
 from zonebox.errors import ConfigError, ControlError
 from zonebox.settings import Settings
 
@@ -91,6 +92,13 @@ def _add_zone_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--onegate-host", default="", metavar="HOST", help="what VMs reach OneGate at (default: address)"
     )
+    command.add_argument(
+        "--switch",
+        default=DEFAULT_SWITCH,
+        metavar="NAME",
+        help=f"network namespace with the bridges of containers and machines (default {DEFAULT_SWITCH}); zones with "
+        "the same one reach each other",
+    )
     command.add_argument("--plain-http", action="store_true", help="no TLS; loopback addresses only")
     command.add_argument(
         "--control",
@@ -127,6 +135,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
         driver=options.driver,
         shares=shares,
         plain_http=options.plain_http,
+        switch=options.switch,
         onegate_host=options.onegate_host,
         control=options.control,
         clock=options.clock,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zonebox.drivers.nspawn_network import DEFAULT_SWITCH
 from zonebox.model.hosts import DUMMY_PCI, HostSpec
 
 
@@ -36,6 +37,8 @@ class Settings:
     """Guest path -> host folder, for the process driver."""
     plain_http: bool = False
     """Serve without TLS; loopback addresses only."""
+    switch: str = DEFAULT_SWITCH
+    """Network namespace with the bridges of guests, for drivers with real networks."""
     onegate_host: str = ""
     """Host name or address that VMs reach OneGate at; empty for `address`."""
     ports: tuple[int, int, int] = (2633, 2474, 5030)

@@ -25,6 +25,7 @@ from zonebox.control.server import ControlServer
 from zonebox.drivers.base import Driver
 from zonebox.drivers.fake import FakeDriver
 from zonebox.drivers.nspawn import NspawnDriver
+from zonebox.drivers.nspawn_network import DEFAULT_SWITCH
 from zonebox.drivers.process import ProcessDriver
 from zonebox.drivers.qemu import QemuDriver
 from zonebox.errors import ConfigError
@@ -107,7 +108,9 @@ class Zone:
         self.store = Store(settings.state / "zonebox.sqlite")
         self.work = Work(self.clock)
         self.model = Model(self.store, self.clock, settings, random or SystemRandom(), self.work)
-        self.driver = driver or make_driver(settings.driver, onegate=(settings.address, settings.ports[2]))
+        self.driver = driver or make_driver(
+            settings.driver, onegate=(settings.address, settings.ports[2]), switch=settings.switch
+        )
         phases = Phases(self.faults, self.clock)
         self.executor = Executor(self.model, self.driver, self.work, settings.state, phases)
         self.registry = table.build()
@@ -230,20 +233,21 @@ def make_clock(settings: Settings) -> Clock:
     )
 
 
-def make_driver(name: str, *, onegate: tuple[str, int] | None = None) -> Driver:
+def make_driver(name: str, *, onegate: tuple[str, int] | None = None, switch: str = DEFAULT_SWITCH) -> Driver:
     """The driver with a name.
 
     Args:
         name: process, nspawn, qemu or fake.
         onegate: address and port of the zone's OneGate, for drivers whose guests cannot reach the host by themselves.
+        switch: network namespace with their guests' bridges.
 
     Raises:
         ConfigError: an unknown name.
     """
     makers: dict[str, Callable[[], Driver]] = {
         "process": ProcessDriver,
-        "nspawn": lambda: NspawnDriver(onegate=onegate),
-        "qemu": lambda: QemuDriver(onegate=onegate),
+        "nspawn": lambda: NspawnDriver(onegate=onegate, switch=switch),
+        "qemu": lambda: QemuDriver(onegate=onegate, switch=switch),
         "fake": FakeDriver,
     }
     if name not in makers:
