@@ -40,7 +40,6 @@ RUN_TIMEOUT_S = 600.0
 STEPS = 5
 IMAGE = Path("images") / "flower-appliance.json"
 
-VMS = "containers: the QCOW2 itself"
 NEXT_CONTAINERS = """\
 What to try next, in a shell that is on the demo's network (as root):
   {shell}
@@ -83,18 +82,18 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _demo(arguments: argparse.Namespace) -> int:
     place = workplace()
+    console = Console(stream=sys.stderr, clock=time.monotonic, total=STEPS)
+    started = time.monotonic()
     containers = Containers(clone=place.layout.project) if arguments.driver == "nspawn" else None
     if containers is not None:
         if arguments.down and not containers.project.exists():
             say("nothing of the demo is left")
             return 0
-        place = _containers_place(containers, place)
-    console = Console(stream=sys.stderr, clock=time.monotonic, total=STEPS)
+        place = _containers_place(containers, place, console, image=not arguments.down)
     demo = Demo(place=place, run=run_process, console=console, containers=containers)
     if arguments.down:
         demo.down()
         return 0
-    started = time.monotonic()
     result = demo.up()
     if arguments.json:
         print(json.dumps(asdict(result), indent=2))
@@ -105,10 +104,13 @@ def _demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _containers_place(containers: Containers, place: Workplace) -> Workplace:
-    """Make what the demo on containers works in, and move this process there."""
+def _containers_place(containers: Containers, place: Workplace, console: Console, *, image: bool) -> Workplace:
+    """Make what the demo on containers works in, and move this process there, where no package index can be reached."""
     check_machine()
     make_project(containers)
+    if image:
+        with console.step("the appliance's image, whose root file system the containers have") as step:
+            step.done(write_image(containers, environ=place.environment))
     make_network(containers, run=run_process, env=place.environment)
     os.environ["FEDERATION_ROOT"] = str(containers.project)
     return Workplace(project=containers.project, environ=os.environ)
@@ -148,13 +150,12 @@ class Demo:
 
     def prepare(self) -> None:
         """Training data, image and running zones: everything that the stacks stand on."""
-        zones, containers = self._embedded(), self._containers
+        zones = self._embedded()
         with self._console.step("training data, a file a zone") as step:
             step.done(self._prepare_data(zones))
-        with self._console.step(f"the appliance's image for {'process VMs' if containers is None else VMS}") as step:
-            step.done(
-                self._write_image() if containers is None else write_image(containers, environ=self._place.environment)
-            )
+        if self._containers is None:
+            with self._console.step("the appliance's image for process VMs") as step:
+                step.done(self._write_image())
         with self._console.step(f"embedded zones {', '.join(zone.name for zone in zones)}") as step:
             for zone in zones:
                 self._zones.start(zone)

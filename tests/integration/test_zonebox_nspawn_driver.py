@@ -58,6 +58,7 @@ async def test_a_guest_is_told_its_network_name_and_keys_by_its_context(tmp_path
     async with one_guest(tmp_path, appliance.document(tmp_path)) as guests:
         inside = Inside(guests, 1)
         assert inside.run("hostname") == "vm1"
+        assert inside.run("ls", "/sys/class/net").split() == ["eth0", "lo"]
         assert "inet 10.10.1.11/24" in inside.run("ip", "address", "show", "eth0")
         assert inside.run("ip", "route", "show", "default").startswith("default via 10.10.1.1")
         await eventually(

@@ -49,17 +49,6 @@ async def network(zone: str = "lab") -> AsyncIterator[NspawnNetwork]:
             tool("ip", "netns", "delete", entry.name)
 
 
-async def plug(net: NspawnNetwork, vm_id: int, interface: NicSpec) -> None:
-    """Connect a guest and configure its address, as its CONTEXT would have it do."""
-    await net.connect(vm_id, (interface,))
-    for words in (
-        f"address add {interface.ip}/24 dev eth0",
-        "link set eth0 up",
-        f"route add default via {interface.gateway}",
-    ):
-        tool("ip", "-n", net.namespace(vm_id), *words.split())
-
-
 @contextlib.contextmanager
 def listening(net: NspawnNetwork, vm_id: int, interface: NicSpec, port: int) -> Iterator[None]:
     with contextlib.closing(socket_in(net.namespace_path(vm_id), (interface.ip, port))):
@@ -77,7 +66,7 @@ async def test_guests_of_two_networks_reach_each_other_through_the_gateways() ->
     async with network() as net:
         one, two, far = nic(1, *OPEN), nic(2, *OPEN), nic(3, *OPEN, network=2)
         for vm_id, interface in ((1, one), (2, two), (3, far)):
-            await plug(net, vm_id, interface)
+            await net.connect(vm_id, (interface,))
         with listening(net, 1, one, 9092):
             assert reaches(net.namespace(2), one.ip, 9092)
             assert reaches(net.namespace(3), one.ip, 9092)
@@ -90,8 +79,8 @@ async def test_only_what_a_security_group_names_gets_in_from_siblings_and_from_t
     outbound = SecurityRule(direction="OUTBOUND", protocol="ALL")
     async with network() as net:
         server, client = nic(1, fleet, control, outbound), nic(2, *OPEN)
-        await plug(net, 1, server)
-        await plug(net, 2, client)
+        await net.connect(1, (server,))
+        await net.connect(2, (client,))
         with listening(net, 1, server, 9092), listening(net, 1, server, 9093), listening(net, 1, server, 22):
             seen = {
                 (source, port): reaches(source, server.ip, port)
@@ -111,8 +100,8 @@ async def test_only_what_a_security_group_names_gets_in_from_siblings_and_from_t
 async def test_a_guest_without_outbound_rules_reaches_no_other_guest_even_as_root_with_another_address() -> None:
     async with network() as net:
         server, jailed = nic(1, *OPEN), nic(2, SecurityRule(direction="INBOUND", protocol="ALL"))
-        await plug(net, 1, server)
-        await plug(net, 2, jailed)
+        await net.connect(1, (server,))
+        await net.connect(2, (jailed,))
         with listening(net, 1, server, 9092):
             assert not reaches(net.namespace(2), server.ip, 9092)
             guest = ["ip", "-n", net.namespace(2)]
@@ -124,9 +113,9 @@ async def test_a_guest_without_outbound_rules_reaches_no_other_guest_even_as_roo
 async def test_connecting_again_replaces_rules_and_disconnecting_leaves_nothing() -> None:
     async with network() as net:
         server, client = nic(1), nic(2, *OPEN)
-        await plug(net, 1, server)
-        await plug(net, 2, client)
-        await plug(net, 1, replace(server, rules=OPEN))
+        await net.connect(1, (server,))
+        await net.connect(2, (client,))
+        await net.connect(1, (replace(server, rules=OPEN),))
         with listening(net, 1, server, 9092):
             assert reaches(net.namespace(2), server.ip, 9092)
         for vm_id, interface in ((1, server), (2, client)):

@@ -1,8 +1,9 @@
 """The nspawn driver: a VM is a container with its image's own root file system, real systemd and a network of its own.
 
 What a real front-end would give the VM is there: the CONTEXT (as the LXC driver binds it, at /context, and where
-cloud-init looks for it), the address from the virtual network, OneGate, security groups. It does not have the image's
-kernel, boot loader or disks, and isolates less than a virtual machine: root in the guest is root, less capabilities.
+cloud-init looks for it), the address from the virtual network (set by the driver, as cloud-init configures no NIC of a
+container), OneGate, security groups. It does not have the image's kernel, boot loader or disks, and isolates less than
+a virtual machine: root in the guest is root, less capabilities.
 Needs root, systemd-nspawn, ip and nft. Guests outlive the zone process; `reattach` finds them again.
 """
 
@@ -28,6 +29,7 @@ from zonebox.drivers.nspawn_wiring import Wiring
 
 TOOLS: Final[Mapping[str, str]] = {
     "systemd-nspawn": "systemd-container",
+    "nsenter": "util-linux",
     "ip": "iproute2",
     "nft": "nftables",
     "sysctl": "procps",
@@ -123,6 +125,9 @@ def nspawn_command(
         # exec keeps the process id, which is in the groups then. Paths are arguments, never part of the script.
         "sh", "-c", 'while [ "$1" != -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"', "sh",
         *(str(group) for group in groups), "--",
+        # systemd-nspawn mounts the guest's /sys before it enters the namespace (252, 2026-11-24), and would show the
+        # host's NICs there: so it starts in the namespace already.
+        "nsenter", f"--net={namespace}",
         "systemd-nspawn",
         "--quiet",
         f"--directory={root}",

@@ -132,6 +132,22 @@ class NspawnNetwork:
                 "peer", "name", f"eth{nic.nic_id}", "address", nic.mac, "netns", self.namespace(vm_id),
             )  # fmt: skip
         await self._run("ip", "-n", self.switch, "link", "set", port, "master", bridge, "up")
+        if not self._taps:
+            await self._configure(vm_id, nic)
+
+    async def _configure(self, vm_id: int, nic: NicSpec) -> None:
+        """Address and route of a container's NIC, as its CONTEXT says them.
+
+        cloud-init's OpenNebula data source would leave the NIC alone: it takes only those that have a device behind
+        them (25.1.4), and a container's has none.
+        """
+        guest, name = ("ip", "-n", self.namespace(vm_id)), f"eth{nic.nic_id}"
+        prefix = ipaddress.IPv4Network(f"0.0.0.0/{nic.mask}").prefixlen
+        await self._run(*guest, "address", "replace", f"{nic.ip}/{prefix}", "brd", "+", "dev", name)
+        await self._run(*guest, "link", "set", name, "up")
+        if nic.gateway:
+            # The first NIC's is the one that counts.
+            await self._run(*guest, "route", "append", "default", "via", nic.gateway, "metric", str(nic.nic_id))
 
     async def _links(self) -> set[str]:
         listed = await self._run("ip", "-n", self.switch, "-brief", "link", "show")
