@@ -15,7 +15,7 @@ from pathlib import Path
 
 import flower_appliance
 from flower_appliance.appliance import Appliance
-from flower_appliance.context import read_context
+from flower_appliance.context import SuperLinkContext, read_context
 from flower_appliance.errors import ApplianceError, ContextError
 from flower_appliance.fields import Fields
 from flower_appliance.files import write_file
@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--bin", type=Path, default=Path(sys.executable).parent, help="bin folder of the environment")
     shown.add_argument("--json", action="store_true", help="as JSON; otherwise the unit files for systemd")
     shown.set_defaults(run=_plan)
+    checked = commands.add_parser("check", help="read this machine's CONTEXT and say what it asks for; change nothing")
+    checked.add_argument("--root", type=Path, default=Path("/"), help="folder that stands for the guest's root")
+    checked.set_defaults(run=_check)
     image = commands.add_parser("image", help="write an image")
     kinds = image.add_subparsers(required=True, metavar="KIND")
     process = kinds.add_parser("process", help="JSON document for a zone's process driver")
@@ -155,6 +158,19 @@ def _plan(arguments: argparse.Namespace) -> int:
     else:
         for file in systemd_files(wanted):
             print(f"# {file.path}\n{file.content}")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    guest = MachineGuest.find(root=arguments.root)
+    try:
+        values = guest.context_values()
+    except OSError as error:
+        raise ApplianceError(f"{guest.context_file} cannot be read: {error.strerror}. Run this as root.") from error
+    context = read_context(values, now=datetime.now(UTC))
+    units = plan(context, guest.machine("")).units
+    role = "superlink" if isinstance(context, SuperLinkContext) else "supernode"
+    print(f"{role} of federation {context.federation} in zone {context.zone}: {', '.join(unit.name for unit in units)}")
     return 0
 
 

@@ -69,6 +69,31 @@ def test_a_context_file_that_is_not_there_is_an_error(tmp_path: Path, capsys: py
     assert "cannot be read" in capsys.readouterr().err
 
 
+def test_a_check_finds_the_machines_own_context_and_says_its_role(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "context").mkdir()
+    context_file(tmp_path / "context", superlink_values(CA))
+    status = main(["check", "--root", str(tmp_path)])
+
+    assert status == 0
+    assert capsys.readouterr().out.startswith(
+        "superlink of federation hospitals in zone berlin: flower-superlink.service, flower-gateway.service,"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["context"]
+
+
+def test_a_check_refuses_what_a_boot_would_refuse_and_a_machine_without_a_context(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--root", str(tmp_path)]) == 1
+    assert "one of them must hold the CONTEXT" in capsys.readouterr().err
+    (tmp_path / "context").mkdir()
+    context_file(tmp_path / "context", {**supernode_values(CA), "FL_NUM_PARTITIONS": "none"})
+    assert main(["check", "--root", str(tmp_path)]) == 1
+    assert "FL_NUM_PARTITIONS is 'none'" in capsys.readouterr().err
+
+
 def test_the_process_image_starts_this_source_in_the_given_environment(tmp_path: Path) -> None:
     for program in PROGRAMS:
         (tmp_path / program).touch(mode=0o755)
