@@ -185,6 +185,17 @@ def test_the_component_presents_the_chain_and_keeps_the_keys_secret() -> None:
     assert {name for name, is_secret in secret.items() if is_secret} == {"server_key", "bundle_key"}
 
 
+def test_a_preview_tells_that_a_certificate_nears_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda text, *_: told.append(text))
+
+    run_program(RecordingCloud(), lambda: FederationPKI("pki", arguments(own(checked_at=NOW + 60 * DAY))))
+
+    assert {text.partition(": expires at ")[0] for text in told} == {
+        *("server certificate of the SuperLink", "certificate for join bundles")
+    }
+
+
 def test_a_certificate_that_is_refused_leaves_nothing_declared() -> None:
     cloud = RecordingCloud()
 
