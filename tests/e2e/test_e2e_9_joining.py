@@ -26,7 +26,7 @@ from components.join_bundle import SIGNER_NAME
 from flower_federation.rotation import served_certificate
 from tests.e2e.evidence import found_in, key_secret, marker, public_evidence, text_secret
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import BERLIN, CENTRAL, DEMO_NETWORKS, PARIS, Project, Timing, free_networks
+from tests.e2e_support import BERLIN, CENTRAL, DEMO_NETWORKS, PARIS, Ended, Project, Timing, free_networks
 from tests.join_support import CODE_SIGNING, Wish, issue, key_pem, key_usage, pem
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -190,21 +190,21 @@ def invite(organisations: Organisations, zone: str) -> Path:
     return received
 
 
-def answer_and_accept(organisations: Organisations, zone: str) -> None:
-    """The zone's answer reaches the centre's operator, who is told its fingerprint by telephone."""
-    project, centre = organisations.zones[zone], organisations.centre
+def join(organisations: Organisations, zone: str) -> tuple[str, str]:
+    """A zone comes up and answers; what `pulumi up` said, and the answer's fingerprint as its operator reads it."""
+    project = organisations.zones[zone]
+    said = project.up(ZONES[zone])
     file = project.folder / f"{zone}.answer.json"
     written = project.federation("answer", zone, "--json", "--output", str(file), stack=ZONES[zone])
     assert written.returncode == 0, written.text
-    received = centre.folder / f"{zone}.mail.json"
-    received.write_bytes(file.read_bytes())
+    (organisations.centre.folder / f"{zone}.mail.json").write_bytes(file.read_bytes())
+    return said, in_groups(json.loads(written.stdout)["fingerprint"])
 
-    unasked = centre.federation("accept", str(received), stack=CENTRAL)
-    assert unasked.returncode == 2, unasked.text
-    assert "telephone the zone's operator" in " ".join(unasked.text.split())
-    told = in_groups(json.loads(written.stdout)["fingerprint"])
-    accepted = centre.federation("accept", str(received), "--fingerprint", told, stack=CENTRAL)
-    assert accepted.returncode == 0, accepted.text
+
+def accept(organisations: Organisations, zone: str, *words: str) -> Ended:
+    """What the centre's operator does with the answer that came by mail."""
+    received = organisations.centre.folder / f"{zone}.mail.json"
+    return organisations.centre.federation("accept", str(received), *words, stack=CENTRAL)
 
 
 def test_a_centre_whose_own_certificate_lacks_the_superlinks_address_is_refused_at_preview(
@@ -310,12 +310,15 @@ def test_two_zones_join_by_files_and_their_nodes_train(organisations: Organisati
     edit(organisations.zones["paris"], "    stack: madrid-central\n", "    bundle: paris.join.json\n")
     pin(organisations, "paris", organisations.fingerprint)
     with ThreadPoolExecutor() as pool:
-        said = list(pool.map(lambda zone: organisations.zones[zone].up(ZONES[zone]), ZONES))
-    for text in said:
-        assert spoken(organisations) in " ".join(text.split())
-    for zone in ZONES:
-        answer_and_accept(organisations, zone)
+        joined = dict(zip(ZONES, pool.map(lambda zone: join(organisations, zone), ZONES), strict=True))
     centre = organisations.centre
+    unasked = accept(organisations, "berlin")
+    assert unasked.returncode == 2, unasked.text
+    assert "telephone the zone's operator" in " ".join(unasked.text.split())
+    for zone, (said, told) in joined.items():
+        assert spoken(organisations) in " ".join(said.split())
+        accepted = accept(organisations, zone, "--fingerprint", told)
+        assert accepted.returncode == 0, accepted.text
 
     centre.up(CENTRAL)
 
@@ -431,7 +434,15 @@ def test_no_private_key_is_in_state_logs_documents_answers_or_files_that_were_se
         if where != own_context
     ]
 
+    contexts = [
+        path.read_bytes()
+        for project in organisations.zones.values()
+        for path in project.layout.state.glob("zones/*/vms/*/context/context.sh")
+    ]
+
     assert len(evidence) > 50
+    assert len(contexts) == 2
+    assert [found_in(content, secrets) for content in contexts] == [set(), set()], "a node is told public facts only"
     assert {where: found for where, content in evidence if (found := found_in(content, secrets))} == {}
 
 
