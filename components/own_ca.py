@@ -8,9 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from components.authorities import MOST, load_authorities
 from components.errors import RefusalError
 from components.join_bundle import SIGNER_NAME
-from components.own_ca_rules import check_authority, check_key, check_server_chain, check_signer, read_chain
+from components.own_ca_rules import (
+    check_authority,
+    check_key,
+    check_server_chain,
+    check_signer,
+    issuing_authority,
+    read_chain,
+)
 from components.pki_rules import ServerIdentities, expiry_warning
 
 
@@ -19,7 +27,7 @@ class OwnCertificates:
     """Certificates and keys that an operator brings."""
 
     ca_certificate: str
-    """The root, PEM."""
+    """The root, PEM; two of them while one takes over from the other."""
     chain: str = ""
     """Certificates between the server's and the root, PEM, nearest to the server first; may be empty."""
     server_certificate: str
@@ -27,7 +35,7 @@ class OwnCertificates:
     server_key: str = field(repr=False)
     """PEM without a password; becomes a secret."""
     bundle_certificate: str | None = None
-    """Certificate for signing join bundles, PEM, signed by the root; None: this centre invites nobody."""
+    """Certificate for signing join bundles, PEM, signed by a root; None: this centre invites nobody."""
     bundle_key: str | None = field(default=None, repr=False)
     """Its key, PEM; becomes a secret."""
     checked_at: datetime
@@ -53,11 +61,15 @@ def check_own_certificates(own: OwnCertificates, identities: ServerIdentities) -
         RefusalError: A rule does not hold; nothing has been declared then.
     """
     now = own.checked_at
-    (authority,) = read_chain(own.ca_certificate, where="ca.certificate", most=1)
+    authorities = read_chain(own.ca_certificate, where="ca.certificate", most=MOST)
     (leaf,) = read_chain(own.server_certificate, where="ca.serverCertificate", most=1)
     issuers = read_chain(own.chain, where="ca.chain") if own.chain.strip() else ()
-    check_authority(authority, now=now)
-    check_server_chain((leaf, *issuers), authority, identities=identities, now=now)
+    for authority in authorities:
+        check_authority(authority, now=now)
+    # The same one twice would be told as two fingerprints that people compare.
+    load_authorities(own.ca_certificate, what="ca.certificate")
+    chain = (leaf, *issuers)
+    check_server_chain(chain, issuing_authority(chain[-1], authorities), identities=identities, now=now)
     check_key(leaf, own.server_key, where="serverKey", certificate_where="ca.serverCertificate")
     named = [("CA certificate", own.ca_certificate), ("server certificate of the SuperLink", own.server_certificate)]
     if (own.bundle_certificate is None) != (own.bundle_key is None):
@@ -69,7 +81,7 @@ def check_own_certificates(own: OwnCertificates, identities: ServerIdentities) -
         )
     if own.bundle_certificate is not None and own.bundle_key is not None:
         (signer,) = read_chain(own.bundle_certificate, where="ca.bundleCertificate", most=1)
-        check_signer(signer, authority, name=SIGNER_NAME, now=now)
+        check_signer(signer, issuing_authority(signer, authorities), name=SIGNER_NAME, now=now)
         check_key(signer, own.bundle_key, where="bundleKey", certificate_where="ca.bundleCertificate")
         named.append(("certificate for join bundles", own.bundle_certificate))
     warnings = (

@@ -56,6 +56,11 @@ def read_chain(pem: str, *, where: str, least: int = 1, most: int | None = None)
     return found
 
 
+def issuing_authority(certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> x509.Certificate:
+    """The root that signed a certificate; where none did, the first, for the refusal to name."""
+    return next((each for each in authorities if _signed_by(certificate, each)), authorities[0])
+
+
 def check_authority(authority: x509.Certificate, *, now: datetime) -> None:
     """Refuse a root that clients would not build a chain to.
 
@@ -63,16 +68,14 @@ def check_authority(authority: x509.Certificate, *, now: datetime) -> None:
         RefusalError: It is no self-signed CA, or not valid now.
     """
     where = "ca.certificate"
-    try:
-        authority.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature) as error:
+    if not _signed_by(authority, authority):
         raise _refusal(
             where,
             f"{_name(authority)}, issued by {authority.issuer.rfc4514_string()}",
             "it is a root: a CA's certificate that is signed by its own key",
             "Flower's TLS trusts a chain only up to a root",
             "put the root there, and certificates between it and the server's into ca.chain,",
-        ) from error
+        )
     _check_may_sign(authority, where=where, below=None)
     _check_now(authority, where=where, now=now)
 
@@ -159,16 +162,22 @@ def check_signer(signer: x509.Certificate, authority: x509.Certificate, *, name:
 
 def _check_links(chain: Sequence[x509.Certificate], authority: x509.Certificate, *, where: str = "ca.chain") -> None:
     for certificate, issuer in zip(chain, (*chain[1:], authority), strict=True):
-        try:
-            certificate.verify_directly_issued_by(issuer)
-        except (ValueError, TypeError, InvalidSignature) as error:
+        if not _signed_by(certificate, issuer):
             raise _refusal(
                 where,
                 f"{_name(certificate)}, followed by {_name(issuer)}",
                 "each certificate is signed by the next one, and the last by ca.certificate",
                 "SuperNodes know the root alone and follow the chain to it",
                 "put the certificates between the server's and the root into ca.chain, nearest to the server first,",
-            ) from error
+            )
+
+
+def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _check_identifiers(chain: Sequence[x509.Certificate], authority: x509.Certificate) -> None:

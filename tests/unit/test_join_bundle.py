@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,21 @@ def test_a_whole_bundle_of_another_centre_is_refused_by_the_pin_alone(bundle: Pa
     assert in_groups(PIN) in refused.value
     assert in_groups(root(9).fingerprint(hashes.SHA256()).hex()) in refused.rule
     assert "telephone" in refused.remedy
+
+
+def test_while_one_ca_takes_over_from_another_the_pin_names_both_of_the_bundles(bundle: Path) -> None:
+    new = root(9).fingerprint(hashes.SHA256()).hex()
+    both = {"ca_certificate": pem(root()) + pem(root(9)), "ca_fingerprint": f"{PIN} {new}"}
+    for number in (1, 9):
+        said = replace(facts(), **both)
+        signed = join_bundle.sign(said, signer_pem=pem(signer(number)), key_pem=key_pem(ec_key(3)))
+        bundle.write_text(signed)
+
+        assert source(bundle, ca_fingerprint=f"{new} {PIN}").read().ca_fingerprint.split() == [PIN, new]
+        for half in (PIN, new):
+            refused = refusal(source(bundle, ca_fingerprint=half).read)
+            assert f"its CA is {in_groups(f'{PIN} {new}')}" in refused.rule
+            assert "the pin names both" in refused.remedy
 
 
 def test_without_a_pin_nothing_is_joined_and_the_message_says_what_to_compare(bundle: Path) -> None:

@@ -137,6 +137,27 @@ def test_what_does_not_fit_is_refused_with_the_setting_that_names_it(changes: di
     assert refused(own(**changes)).value.startswith(where)
 
 
+OTHER_ROOT = root(9, name="root 2")
+OTHER_SERVER = server(9, issuer="root 2")
+BOTH = pem(root()) + pem(OTHER_ROOT)
+
+
+@pytest.mark.parametrize("ca", [BOTH, pem(OTHER_ROOT) + pem(root())])
+def test_while_a_root_takes_over_from_another_either_of_them_may_have_signed(ca: str) -> None:
+    old, new = own(ca_certificate=ca), own(ca_certificate=ca, server_certificate=pem(OTHER_SERVER), chain="")
+
+    assert check_own_certificates(old, IDENTITIES) == check_own_certificates(new, IDENTITIES) == ()
+
+
+def test_a_root_that_did_not_sign_does_not_help_and_each_must_be_one() -> None:
+    alone = own(ca_certificate=pem(OTHER_ROOT), server_certificate=pem(OTHER_SERVER), chain="")
+    assert refused(alone).value.startswith("ca.bundleCertificate"), "a signer of bundles goes with its root"
+    assert refused(own(ca_certificate=BOTH + pem(root(8)))).value.startswith("ca.certificate: ")
+    assert "2 different ones" in refused(own(ca_certificate=pem(root()) * 2)).rule
+    for wrong in (ISSUING, root(9, end=NOW)):
+        assert refused(own(ca_certificate=pem(root()) + pem(wrong))).value.startswith("ca.certificate: ")
+
+
 def test_no_key_is_in_the_representation_of_what_was_read() -> None:
     assert "PRIVATE" not in repr(own())
 
@@ -155,6 +176,17 @@ def test_the_component_makes_no_ca_and_no_server_key_then() -> None:
     assert names == {f"pki-control-{what}" for what in ("ca-key", "ca", "stack-key", "stack-request", "stack")}, (
         "the Control API's clients have a CA of their own in any case"
     )
+
+
+def test_the_component_tells_both_roots_and_both_fingerprints_while_one_takes_over() -> None:
+    def program() -> dict[str, Any]:
+        pki = FederationPKI("pki", arguments(own(ca_certificate=BOTH)))
+        return {"ca": pki.ca_certificate, "fingerprint": pki.ca_fingerprint}
+
+    outputs = run_and_resolve(RecordingCloud(), program)
+
+    assert outputs["ca"] == BOTH
+    assert outputs["fingerprint"].split() == [each.fingerprint(hashes.SHA256()).hex() for each in (root(), OTHER_ROOT)]
 
 
 def test_the_component_presents_the_chain_and_keeps_the_keys_secret() -> None:
