@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.zonebox_model_support import Caller, StillZone
+from tests.zonebox_support import eventually
 
 TEMPLATE = 'NAME="t"\nCPU="1"\nMEMORY="64"'
 
@@ -99,6 +100,51 @@ async def test_limits_stop_a_user_and_not_the_administrator(zone: StillZone) -> 
     code, text = ann.refused("image.allocate", 'NAME="b"\nTYPE="DATABLOCK"\nSIZE="60"', 1)
     assert (code, "quota in DATASTORE [1]" in text) == (512, True)
     zone.root("vm.allocate", 'CPU="9"\nMEMORY="64"')
+
+
+@pytest.mark.parametrize("owner", ["user", "group"])
+@pytest.mark.parametrize(
+    ("quota", "fits", "too_much"),
+    [
+        ('NETWORK=[ID="0",LEASES="2"]', 'NIC=[NETWORK_ID="0"]', 'NIC=[NETWORK_ID="0"]\nNIC=[NETWORK_ID="0"]'),
+        ('IMAGE=[ID="0",RVMS="2"]', 'DISK=[IMAGE_ID="0"]', 'DISK=[IMAGE_ID="0"]\nDISK=[IMAGE_ID="0"]'),
+        ('VM=[SYSTEM_DISK_SIZE="20"]', 'DISK=[TYPE="fs",SIZE="10"]', 'DISK=[TYPE="fs",SIZE="15"]'),
+        ('VM=[MEMORY="100"]', "", 'MEMORY="64"'),
+    ],
+    ids=["leases", "images in use", "disks of the system", "memory"],
+)
+async def test_every_kind_of_limit_counts_what_there_is_and_what_is_wanted_together(
+    zone: StillZone, owner: str, quota: str, fits: str, too_much: str
+) -> None:
+    ann = zone.user("ann")
+    zone.network()
+    zone.root("image.allocate", 'NAME="i"\nTYPE="DATABLOCK"\nSIZE="1"', 1)
+    zone.root("image.chmod", 0, -1, -1, -1, -1, -1, -1, 1, -1, -1)
+    await zone.pass_time()
+    await eventually(lambda: zone.root("image.info", 0)["STATE"] == "1", "the image")
+    zone.root(f"{owner}.quota", 2 if owner == "user" else 1, quota)
+    ann("vm.allocate", f'CPU="1"\nMEMORY="50"\n{fits}')
+    memory = "" if "MEMORY" in too_much else 'MEMORY="50"\n'
+    code, text = ann.refused("vm.allocate", f'CPU="1"\n{memory}{too_much}')
+    assert (code, f"{owner} [" in text, "limit of" in text) == (512, True, True)
+    assert zone.root("vn.info", 0)["USED_LEASES"] == ("1" if "NIC" in fits else "0"), (
+        "nothing is kept of what is refused"
+    )
+    zone.root("vm.allocate", f'CPU="1"\n{memory}{too_much}')
+
+
+async def test_limits_count_for_devices_that_come_later(zone: StillZone) -> None:
+    ann = zone.user("ann")
+    zone.network()
+    await zone.pass_time()
+    zone.root("user.quota", 2, 'NETWORK=[ID="0",LEASES="1"]\nVM=[SYSTEM_DISK_SIZE="10"]')
+    vm_id = ann("vm.allocate", 'CPU="1"\nMEMORY="50"')
+    for method, device in (("attachnic", 'NIC=[NETWORK_ID="0"]'), ("attach", 'DISK=[TYPE="fs",SIZE="6"]')):
+        ann(f"vm.{method}", vm_id, device)
+        await zone.pass_time()
+        code, text = ann.refused(f"vm.{method}", vm_id, device)
+        assert (code, "limit of" in text) == (512, True)
+    assert "limit of 10 reached for SYSTEM_DISK_SIZE" in ann.refused("vm.diskresize", vm_id, 0, "11")[1]
 
 
 async def test_the_administrators_limits_are_none_and_oneadmin_stays(zone: StillZone) -> None:

@@ -54,6 +54,7 @@ class Devices:
         targets = [text(disk, "TARGET") for disk in existing]
         made = disks.build(self.model, caller, id_, given, disk_id=self._next_disk(tree), taken=targets)
         made["TM_MAD_SYSTEM"] = self.model.tm_mad
+        quotas.check(self.model, int(vm["UID"]), int(vm["GID"]), quotas.of_devices([], [made]))
         if _runs(vm):
             made["ATTACH"] = "YES"
         put_listed(tree, "DISK", [*existing, dict(sorted(made.items()))])
@@ -90,6 +91,9 @@ class Devices:
             raise Refused(f"Could not resize disk. SIZE {size} is not a number of MB.")
         if int(size) < int(disk["SIZE"]):
             raise ActionRefused("Could not resize disk. A disk cannot shrink.")
+        grows = {"SYSTEM_DISK_SIZE": float(size) - float(disk["SIZE"])}
+        demand = quotas.Demand(section="VM", key="", amounts=grows)
+        quotas.check(self.model, int(vm["UID"]), int(vm["GID"]), [demand])
         if _runs(vm):
             disk.update(RESIZE="YES", SIZE_PREV=disk["SIZE"])
         disk["SIZE"] = size
@@ -115,6 +119,8 @@ class Devices:
         tree = vm["TEMPLATE"]
         used = [int(nic["NIC_ID"]) for nic in nics.all_of(tree)]
         made = nics.build(self.model, caller, id_, given, nic_id=max(used, default=-1) + 1, others=vectors(tree, "NIC"))
+        if key == "NIC":
+            quotas.check(self.model, int(vm["UID"]), int(vm["GID"]), quotas.of_devices([made], []))
         if _runs(vm):
             made["ATTACH"] = "YES"
         put_listed(tree, key, [*vectors(tree, key), made])

@@ -4,6 +4,7 @@ cannot drift; where no limit is set nothing is counted.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,6 +63,27 @@ def changed(owner: Tree, source: str) -> None:
         for item in kept:
             add_listed(tree, section, item)
         owner[f"{section}_QUOTA"] = tree
+
+
+def of_machine(tree: Tree) -> list[Demand]:
+    """What a VM with this template adds."""
+    size = {"CPU": float(tree["CPU"]), "MEMORY": float(tree["MEMORY"])}
+    amounts = {"VMS": 1.0, "RUNNING_VMS": 1.0, **size, **{f"RUNNING_{name}": value for name, value in size.items()}}
+    return [
+        Demand(section="VM", key="", amounts=amounts),
+        *of_devices(vectors(tree, "NIC"), vectors(tree, "DISK")),
+    ]
+
+
+def of_devices(nics: Iterable[Tree], disks: Iterable[Tree]) -> list[Demand]:
+    """What NICs and disks of a VM add, each network and image once."""
+    leases = Counter(text(nic, "NETWORK_ID") for nic in nics)
+    found = [Demand(section="NETWORK", key=key, amounts={"LEASES": count}) for key, count in leases.items()]
+    known = list(disks)
+    copies = Counter(text(disk, "IMAGE_ID") for disk in known if text(disk, "IMAGE_ID"))
+    found += [Demand(section="IMAGE", key=key, amounts={"RVMS": count}) for key, count in copies.items()]
+    size_mb = sum(float(text(disk, "SIZE", "0")) for disk in known)
+    return [*found, Demand(section="VM", key="", amounts={"SYSTEM_DISK_SIZE": size_mb})]
 
 
 def check(model: Model, uid: int, gid: int, demands: Iterable[Demand]) -> None:

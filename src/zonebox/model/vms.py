@@ -109,7 +109,6 @@ class VmPool(Pool):
             Refused: wrong CPU or MEMORY, no free address, unusable image: nothing is kept then.
         """
         cpu, memory = _cpu(given), _memory(given)
-        self._check_quota(caller, given, cpu, memory)
         id_ = self.store.next_id(VM.key)
         name = (text(given, "NAME") or f"one-{id_}").replace("%i", str(id_))
         self.free_name(name, caller.uid)
@@ -120,6 +119,7 @@ class VmPool(Pool):
         user_tree = {key: clone(value) for key, value in given.items() if key not in _MACHINE and key != "NAME"}
         vm = self._new(caller, id_, name, tree, user_tree, hold=hold or given.get("SUBMIT_ON_HOLD") == "YES")
         self._attach_all(caller, vm)
+        quotas.check(self.model, caller.uid, caller.gid, quotas.of_machine(tree))
         tree.update(requirements(tree))
         for group in vectors(tree, "VMGROUP"):
             self.model.vmgroups.join(int(text(group, "VMGROUP_ID") or -1), text(group, "ROLE"), id_)
@@ -179,18 +179,6 @@ class VmPool(Pool):
         put_listed(tree, "SECURITY_GROUP_RULE", nics.rules(self.model, nics.all_of(tree)))
         vm["TEMPLATE"] = dict(sorted(tree.items()))
         vm["USER_TEMPLATE"] = trees.ordered(vm["USER_TEMPLATE"])
-
-    def _check_quota(self, caller: Caller, given: Tree, cpu: str, memory: str) -> None:
-        amounts = {"VMS": 1.0, "CPU": float(cpu), "MEMORY": float(memory), "RUNNING_VMS": 1.0}
-        amounts.update(RUNNING_CPU=float(cpu), RUNNING_MEMORY=float(memory))
-        demands = [quotas.Demand(section="VM", key="", amounts=amounts)]
-        for nic in vectors(given, "NIC"):
-            if text(nic, "NETWORK_ID"):
-                demands.append(quotas.Demand(section="NETWORK", key=nic["NETWORK_ID"], amounts={"LEASES": 1}))
-        for disk in vectors(given, "DISK"):
-            if text(disk, "IMAGE_ID"):
-                demands.append(quotas.Demand(section="IMAGE", key=disk["IMAGE_ID"], amounts={"RVMS": 1}))
-        quotas.check(self.model, caller.uid, caller.gid, demands)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
