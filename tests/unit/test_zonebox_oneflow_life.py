@@ -225,6 +225,31 @@ async def test_recover_with_delete_ends_a_failed_service_with_its_vms(bench: Ben
     assert [bench.vms.state(vm_id) for vm_id in (0, 1)] == [DONE, DONE]
 
 
+async def test_recover_with_delete_waits_for_vms_that_did_not_end_at_first(bench: Bench) -> None:
+    await bench.running([role("a", 2)])
+    bench.lifecycle.undeploy(ONEADMIN, bench.id)
+    bench.vms.put(1, BOOT_FAILURE)
+    await bench.step()
+    assert bench.state == "FAILED_UNDEPLOYING"
+    bench.vms.put(1, RUNNING)
+    bench.lifecycle.recover(ONEADMIN, bench.id, delete=True)
+    assert (bench.state, bench.states()) == ("UNDEPLOYING", {"a": "UNDEPLOYING"})
+    await bench.until("gone")
+    assert bench.vms.state(1) == DONE
+
+
+async def test_recover_with_delete_removes_networks_that_could_not_be_removed_at_first(bench: Bench) -> None:
+    await bench.running([role("a")], networks_values=[{"n": {"template_id": "3"}}])
+    bench.zone.networks.refuse["delete"] = ActionRefused("has leases")
+    bench.lifecycle.undeploy(ONEADMIN, bench.id)
+    await bench.until("FAILED_UNDEPLOYING_NETS")
+    bench.zone.networks.refuse.clear()
+    bench.lifecycle.recover(ONEADMIN, bench.id, delete=True)
+    assert bench.state == "UNDEPLOYING_NETS"
+    await bench.until("gone")
+    assert bench.zone.networks.nets == {}
+
+
 async def test_a_vm_that_fails_while_it_ends_fails_the_removal_and_recover_mends_it(bench: Bench) -> None:
     await bench.running([role("a", 2)])
     bench.lifecycle.undeploy(ONEADMIN, bench.id)

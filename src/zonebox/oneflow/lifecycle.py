@@ -182,7 +182,16 @@ class Lifecycle:
         if service.state not in UNDEPLOYABLE and not anyway:
             raise Refused(f"Service cannot be undeployed in state: {service.state.name}")
         service.forget_private("recover", "remove", "actions")
+        for role in service.roles:
+            if anyway and role.state is RoleState.FAILED_UNDEPLOYING:
+                # Its VMs are asked to end once more.
+                role.state = RoleState.WARNING
         candidates = order.removable(service)
+        if service.roles and order.all_in(service, RoleState.DONE):
+            # Only its networks are left, which the next round removes.
+            service.set_state(ServiceState.UNDEPLOYING_NETS, now_s(self.zone))
+            self.store(caller, service)
+            return
         if not candidates and not any(role.state is RoleState.UNDEPLOYING for role in service.roles):
             for role in service.roles:
                 self._end_quietly(service, role, caller)
