@@ -12,7 +12,8 @@ from pathlib import Path
 from zonebox import files
 from zonebox.drivers.base import Driver, DriverError, GuestSpec, GuestState
 from zonebox.drivers.nics import nics_of
-from zonebox.model import context
+from zonebox.model import context, history
+from zonebox.model.lifecycle import DELETE_RECREATE
 from zonebox.model.states import HOTPLUGGED, Vm, state_name
 from zonebox.model.zone_model import Model
 from zonebox.phases import Phases
@@ -229,7 +230,11 @@ class Executor:
         id_, name = int(vm["ID"]), state_name(vm)
         if name in _INTERRUPTED:
             await self.driver.reattach(self.spec(vm), self.guest_exited)
-            self.work.add(_INTERRUPTED[name], id_, 0.0)
+            last = history.last(vm)
+            if name == "CLEANUP_DELETE" and last is not None and last["ACTION"] == str(DELETE_RECREATE):
+                self.work.add(f"vm_stop-hard|{int(Vm.PENDING)}:0", id_, 0.0)
+            else:
+                self.work.add(_INTERRUPTED[name], id_, 0.0)
         elif name in {"PROLOG", "BOOT", "BOOT_POWEROFF"}:
             self.work.add("vm_boot", id_, 0.0)
         elif name in {"RUNNING", "UNKNOWN", *HOTPLUGGED}:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FAILURE, SUCCESS, RETRY, DELETE, RECREATE = range(5)
 """Operations of one.vm.recover."""
+DELETE_RECREATE = 26
+"""Action of a history record: a VM that is cleaned up to be made anew (as in OpenNebula's schema of VMs)."""
 _HYPERVISOR_DEPLOYED = "dummy"
 
 
@@ -291,6 +293,7 @@ class Lifecycle:
             else:
                 self._begin(vm, Step(lcm=Lcm.CLEANUP_DELETE, job="stop-hard", ends=Vm.DONE, keeps_host=False))
         elif operation == RECREATE and name != "DONE":
+            history.acted(vm, DELETE_RECREATE, caller.uid, caller.gid, self.model.request_id())
             if history.host_of(vm) is None:
                 self._end(vm, Vm.PENDING, keeps_host=False)
             else:
