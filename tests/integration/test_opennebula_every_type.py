@@ -223,6 +223,53 @@ def test_everything_is_imported_and_the_preview_after_it_is_empty(stack: Stack) 
         assert after[name][key] == before[name][key], name
 
 
+READS = {"info", "infoextended", "version"}
+
+
+def changing(zone: InProcess) -> list[str]:
+    """Requests since the last reset that are no reads."""
+    asked = zone.counts()
+    found = [name for name in asked if name.startswith("one.") and name.rsplit(".", 1)[1] not in READS]
+    return found + [name for name in asked if name.startswith("oneflow ") and not name.startswith("oneflow GET")]
+
+
+def test_no_preview_changes_anything_whatever_it_previews(stack: Stack) -> None:
+    control = stack.zone.zone.control
+    control.reset_counts()
+    fresh = Stack(stack.zone)
+    assert set(fresh.run(fresh.engine.preview(other_program())).values()) == {"create"}
+    moved = {name: _with(declared, description="b", name="moved") for name, declared in PROGRAM.items()}
+    steps = stack.run(stack.engine.preview(moved))
+    assert set(steps.values()) >= {"update"} and len(steps) == len(PROGRAM)
+    smaller = {"group": _with(PROGRAM["group"])}
+    assert set(stack.run(stack.engine.preview(smaller)).values()) == {"same", "delete"}
+    assert stack.zone.counts(), "they asked"
+    assert changing(stack.zone) == []
+
+
+def test_what_is_gone_already_is_deleted_as_done(zone: InProcess) -> None:
+    stack = Stack(zone)
+    stack.run(stack.engine.up(other_program()))
+    # Users before what they use; a network's ranges go with it, a ServiceContext is nothing that could be deleted.
+    first = ("service", "single", "appliance")
+    with_others = {"addresses", "shore", "words"}
+    for name in (*first, *(name for name in PROGRAM if name not in {*first, *with_others})):
+        entry = stack.engine.state[name]
+        delete_behind_the_back(PROGRAM[name].kind, entry.id, zone.oned, zone.flow)
+        if name in {"service", "single"}:
+            end = time.monotonic() + _PATIENCE_S
+            while _is_there(zone, name, entry.id):
+                assert time.monotonic() < end, f"{name} is not gone"
+    stack.run(stack.engine.destroy())
+    assert stack.engine.state == {}
+
+
+def _is_there(zone: InProcess, name: str, id_: str) -> bool:
+    if name == "service":
+        return any(item["ID"] == id_ for item in zone.flow("GET", "/service")["DOCUMENT_POOL"].get("DOCUMENT", []))
+    return any(vm["ID"] == id_ for vm in zone.zone.call(zone.zone.zone.model.vms.alive))
+
+
 def test_a_program_that_is_destroyed_leaves_nothing(zone: InProcess) -> None:
     model = zone.zone.zone.model
     pools = (model.secgroups, model.vnets, model.images, model.templates, model.vmgroups, model.markets, model.apps)
@@ -232,16 +279,22 @@ def test_a_program_that_is_destroyed_leaves_nothing(zone: InProcess) -> None:
         return {key: sorted(tree["ID"] for tree in zone.zone.call(every)) for key, every in found.items()}
 
     before = objects()
-    program = {name: _renamed(declared) for name, declared in PROGRAM.items()}
     stack = Stack(zone)
-    stack.run(stack.engine.up(program))
+    stack.run(stack.engine.up(other_program()))
     assert objects() != before
     stack.run(stack.engine.destroy())
     assert objects() == before
 
 
-def _renamed(declared: Declared) -> Declared:
-    if "name" not in declared.inputs:
-        return declared
-    inputs = {**declared.inputs, "name": f"other-{declared.inputs['name']}"}
+def other_program() -> Program:
+    """The same under other names."""
+    return {
+        name: _with(declared, name=f"other-{declared.inputs.get('name')}", ip4="10.99.0.10")
+        for name, declared in PROGRAM.items()
+    }
+
+
+def _with(declared: Declared, **changes: Any) -> Declared:
+    """The same with other inputs, of those that it has."""
+    inputs = {key: changes.get(key, value) for key, value in declared.inputs.items()}
     return Declared(kind=declared.kind, inputs=inputs, after=declared.after)
