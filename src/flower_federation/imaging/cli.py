@@ -1,6 +1,6 @@
 """`federation image`: build, verify, and what a machine needs for it. Options and output only; no stage of a build.
 
-What touches a zone (publish, list, prune) comes from publish_cli.py.
+What touches a zone (publish, list, prune) comes from publish_cli.py, the marketplace's folder from oneapps_cli.py.
 
 Also runs as `python -m flower_federation.imaging.cli`, for development.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from flower_federation.console import Console
 from flower_federation.errors import FederationError, MachineError
-from flower_federation.imaging import publish_cli
+from flower_federation.imaging import oneapps_cli, publish_cli
 from flower_federation.imaging import recipe as recipes
 from flower_federation.imaging.building import STEPS, Built, build_image
 from flower_federation.imaging.checksums import sign, verify
@@ -33,6 +33,7 @@ DESCRIPTION = """Build the appliance's bootable disk image (QCOW2; BIOS and UEFI
   scripts/image build --sign-key key.pem         also sign SHA256SUMS
   scripts/image verify dist --key public.pem     check signature and checksums
   scripts/image publish FILE --stack NAME        bring an image into a zone (publish --help)
+  scripts/image one-apps --output DIR            the appliance for the community marketplace (one-apps --help)
 """
 
 
@@ -62,6 +63,7 @@ def add_actions(kinds: argparse._SubParsersAction[argparse.ArgumentParser], sett
     tools.add_argument("--install", action="store_true", help="install them with apt-get (as root)")
     tools.set_defaults(handler=lambda arguments: _tools(arguments, setting))
     publish_cli.add_actions(kinds, project=setting.project, environ=setting.environ)
+    oneapps_cli.add_actions(kinds, project=setting.project)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ SERVICE_USER = "flower"
 SERVICE_ID = 900  # below 1000, so that log-in tools hide it; fixed, so that disks with identities outlive an image
 ONE_CONTEXT = "usr/sbin/one-contextd"
 """OpenNebula's own contextualisation: where the base has it, cloud-init stays off."""
-_EXTRA_FOLDERS = ("etc/flower", "etc/flower/certs", "var/lib/flower", "var/log/flower", "srv/flower/data")
+EXTRA_FOLDERS = ("etc/flower", "etc/flower/certs", "var/lib/flower", "var/log/flower", "srv/flower/data")
 
 
 def make_root(
@@ -71,7 +71,7 @@ def make_root(
         what="compileall, which precompiles the environment,",
     )  # fmt: skip
     _add_user(root)
-    for name in _EXTRA_FOLDERS:
+    for name in EXTRA_FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     shutil.copytree(overlay, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
     _enable_units(root, overlay)
