@@ -26,14 +26,22 @@ tomli==2.5.0 ; python_version < '3.12' \\
 """
 
 
-def test_the_shipped_recipe_has_the_two_variants_and_no_password_tool() -> None:
+def test_the_shipped_recipe_has_its_variants_and_no_password_tool() -> None:
     recipe = recipes.load()
-    assert set(recipe.variants) == {"cpu", "sklearn"}
+    assert set(recipe.variants) == {"cpu", "sklearn", "gpu"}
     assert "etc/ssh/ssh_host_*" in recipe.base.leave_out
 
 
+def test_the_gpu_variant_is_the_cpu_one_with_a_kernel_that_has_drm() -> None:
+    recipe = recipes.load()
+    cpu, gpu = (recipe.base_of(recipe.variant(name)) for name in ("cpu", "gpu"))
+    assert cpu == recipe.base
+    assert set(gpu.packages) ^ set(cpu.packages) == {"linux-image-amd64", "linux-image-cloud-amd64"}
+    assert recipe.variant("gpu").leave_out == recipe.variant("cpu").leave_out
+
+
 def test_a_variant_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(InputError, match=r"'gpu9'[\s\S]*cpu, sklearn[\s\S]*remedy: choose one"):
+    with pytest.raises(InputError, match=r"'gpu9'[\s\S]*cpu, gpu, sklearn[\s\S]*remedy: choose one"):
         recipes.load().variant("gpu9")
 
 

@@ -72,6 +72,7 @@ def build_image(
     environ: Mapping[str, str],
     console: Console,
     keep_root: Path | None = None,
+    hook: Path | None = None,
 ) -> Built:
     """Build one image into `output`.
 
@@ -83,6 +84,7 @@ def build_image(
         uv: The pinned uv.
         environ: This process's environment.
         console: Shows the steps.
+        hook: A program that is run with the root file system's folder, once everything is in it: NVIDIA's driver.
         keep_root: Also leave the root file system here, for the nspawn driver.
 
     Raises:
@@ -95,7 +97,7 @@ def build_image(
     first = len(console.results)
     with console.step("base system") as step:
         base_tar = build_base(
-            recipe.base, cache=cache, run=run_process, env=env, epoch_s=recipe.disk.epoch_s, step=step
+            recipe.base_of(variant), cache=cache, run=run_process, env=env, epoch_s=recipe.disk.epoch_s, step=step
         )
         step.done(f"{base_tar.stat().st_size >> 20} MiB")
     with console.step("Flower environment") as step:
@@ -112,7 +114,7 @@ def build_image(
         with console.step("root file system") as step:
             used_mib = make_root(
                 recipe, root, base_tar=base_tar, payload=payload, run=run_process, env=env,
-                appliance=Path(flower_appliance.__file__).parent,
+                appliance=Path(flower_appliance.__file__).parent, hook=hook,
                 overlay=Path(str(resources.files("flower_federation.imaging"))) / "overlay",
             )  # fmt: skip
             step.done(f"{used_mib} MiB of files")

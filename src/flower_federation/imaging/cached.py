@@ -36,7 +36,8 @@ def image_key(recipe: Recipe, variant: str, *, project: Path) -> str:
     appliance = Path(flower_appliance.__file__).parent
     imaging = Path(str(resources.files("flower_federation.imaging")))
     lock = (project / "requirements" / "flower.lock").read_bytes()
-    return digest([repr(recipe), variant, lock, *_tree(appliance), *_tree(imaging)])
+    demo = project / "examples" / "breast_cancer" / "prepare.py"
+    return digest([repr(recipe), variant, lock, demo.read_bytes(), *_tree(appliance), *_tree(imaging)])
 
 
 def cached_image(

@@ -30,6 +30,7 @@ DESCRIPTION = """Build the appliance's bootable disk image (QCOW2; BIOS and UEFI
   scripts/image tools --install                  once: the Debian packages that a build and the drivers need
   scripts/image build                            the cpu variant, into dist/
   scripts/image build --variant sklearn          with scikit-learn, which the example app needs
+  scripts/image build --variant gpu --hook FILE  with a kernel for GPUs, and what FILE installs
   scripts/image build --sign-key key.pem         also sign SHA256SUMS
   scripts/image verify dist --key public.pem     check signature and checksums
   scripts/image publish FILE --stack NAME        bring an image into a zone (publish --help)
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", default="cpu", help="a variant of the recipe (default: cpu)")
     parser.add_argument("--output", type=Path, default=Path("dist"), help="folder for the image (default: dist/)")
     parser.add_argument("--keep-root", type=Path, metavar="FOLDER", help="also leave the root file system here")
+    parser.add_argument("--hook", type=Path, metavar="PROGRAM", help="run with the root's folder: NVIDIA's driver")
     parser.add_argument("--sign-key", type=Path, metavar="FILE", help="sign SHA256SUMS with this Ed25519 key (PEM)")
     parser.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
 
@@ -91,6 +93,7 @@ def build(arguments: argparse.Namespace, setting: Setting) -> Built:
         environ=setting.environ,
         console=Console(stream=stream, clock=time.monotonic, total=STEPS),
         keep_root=arguments.keep_root,
+        hook=arguments.hook,
     )
     if arguments.sign_key is not None:
         sign(arguments.output, arguments.sign_key)

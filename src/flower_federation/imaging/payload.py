@@ -16,6 +16,9 @@ from flower_federation.imaging.recipe import Base, Variant
 from flower_federation.processes import Runner, require
 
 PREFIX = "opt/flower"
+DEMO = "usr/share/flower/demo"
+"""Where the guest finds the demo set (flower_appliance.data.DEMO_PATH)."""
+_PREPARE = Path("examples") / "breast_cancer" / "prepare.py"
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
 
 
@@ -34,11 +37,12 @@ def without(lock: str, names: tuple[str, ...]) -> str:
 def build_payload(
     base: Base, variant: Variant, *, lock: Path, uv: Path, cache: Cache, run: Runner, env: Mapping[str, str], step: Step
 ) -> Path:
-    """A folder with `site-packages` and `bin`, from the cache or freshly installed.
+    """A folder with `site-packages`, `bin` and `demo`, from the cache or freshly installed.
 
     Raises:
-        ToolError: uv failed, for instance because a wheel's hash is not the locked one.
+        ToolError: uv failed, for instance because a wheel's hash is not the locked one; or the demo set's program did.
     """
+    project = lock.parent.parent
     requirements = without(lock.read_text(encoding="utf-8"), variant.leave_out)
 
     def build(folder: Path) -> None:
@@ -69,9 +73,23 @@ def build_payload(
         (packages / "bin").rename(folder / "bin")
         for program in (folder / "bin").iterdir():
             _point_to_guest(program)
+        # One zone: the whole table, which FL_NUM_PARTITIONS shards.
+        demo: list[str | Path] = [
+            project / ".flower-env" / "bin" / "python",
+            project / _PREPARE,
+            "--folder",
+            folder,
+            "demo",
+        ]
+        require(
+            run(demo, env=env, timeout_s=120),
+            what=f"{_PREPARE}, which writes the demo set of the image,",
+            reason="FL_DATA_DEMO names it",
+            remedy="run scripts/setup, which makes the environment that it runs in",
+        )
 
-    key = digest([requirements, base.python])
-    return cache.get("image-payload", key, build, usable=lambda folder: (folder / "bin" / "flower-superlink").is_file())
+    key = digest([requirements, base.python, (project / _PREPARE).read_bytes()])
+    return cache.get("image-payload", key, build, usable=lambda folder: (folder / "demo" / "data").is_dir())
 
 
 def lay_out(payload: Path, root: Path, *, appliance: Path, python: str) -> None:
@@ -90,6 +108,7 @@ def lay_out(payload: Path, root: Path, *, appliance: Path, python: str) -> None:
     shutil.copytree(payload / "site-packages", packages, symlinks=True, ignore=ignore)
     shutil.copytree(payload / "bin", prefix / "bin", symlinks=True)
     shutil.copytree(appliance, packages / "flower_appliance", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(payload / "demo" / "data", root / DEMO)
     for name in ("python", "python3"):
         (prefix / "bin" / name).symlink_to("/usr/bin/python3")
     (prefix / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n", encoding="utf-8")

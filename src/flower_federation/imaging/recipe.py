@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any
 
@@ -39,6 +39,8 @@ class Variant:
     name: str
     leave_out: tuple[str, ...]
     """Distributions of requirements/flower.lock that this variant does not install."""
+    replace: Mapping[str, str] = field(default_factory=dict)
+    """Debian package of the base -> the one that this variant has in its place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,12 @@ class Recipe:
     base: Base
     variants: Mapping[str, Variant]
     disk: Disk
+
+    def base_of(self, variant: Variant) -> Base:
+        """The base with the packages that a variant has in place of others."""
+        return replace(
+            self.base, packages=tuple(variant.replace.get(package, package) for package in self.base.packages)
+        )
 
     def variant(self, name: str) -> Variant:
         """The variant of that name.
@@ -99,7 +107,9 @@ def parse(text: str) -> Recipe:
             name=str(document["name"]),
             base=_base(document["base"]),
             variants={
-                name: Variant(name=name, leave_out=_texts(body.get("leave_out", [])))
+                name: Variant(
+                    name=name, leave_out=_texts(body.get("leave_out", [])), replace=_names(body.get("replace", {}))
+                )
                 for name, body in document["variants"].items()
             },
             disk=Disk(
@@ -128,6 +138,12 @@ def _base(section: Mapping[str, Any]) -> Base:
         leave_out=_texts(section["leave_out"]),
         masked_units=_texts(section["masked_units"]),
     )
+
+
+def _names(values: Any) -> dict[str, str]:
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise TypeError(f"{values!r} is not a table of texts")
+    return values
 
 
 def _texts(values: Any) -> tuple[str, ...]:

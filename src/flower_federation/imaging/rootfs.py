@@ -32,6 +32,7 @@ def make_root(
     overlay: Path,
     run: Runner,
     env: Mapping[str, str],
+    hook: Path | None = None,
 ) -> int:
     """Fill an empty folder with the guest's root file system.
 
@@ -44,6 +45,7 @@ def make_root(
         overlay: Folder whose files are laid over the root.
         run: Starts the tools.
         env: Their environment.
+        hook: A program of the builder's own, run with the root's folder as its argument once everything else is there.
 
     Returns:
         Mebibytes that the files occupy.
@@ -83,6 +85,8 @@ def make_root(
         (root / "etc/cloud/cloud-init.disabled").touch()
     (root / "boot" / "grub").mkdir(parents=True, exist_ok=True)
     (root / "boot" / "grub" / "grub.cfg").write_text(grub_config(root, recipe.disk), encoding="utf-8")
+    if hook is not None:
+        tool(hook.absolute(), root, what=f"{hook.name}, the hook given with --hook,")
     _strip(root, recipe.base.leave_out)
     # An empty machine-id asks for a new one on first boot; the two marks spare a needless ldconfig then.
     (root / "etc" / "machine-id").write_text("", encoding="utf-8")
