@@ -16,11 +16,21 @@ from components.errors import RefusalError
 MOST_BYTES = 48_000
 """Of a list: OpenNebula keeps it in the VM's template, whose text is limited to 64 KiB in some databases."""
 
+STATE_LABEL = "flower-state"
+"""Label of the file system on a volume for the state."""
 
-def disk_images(image_id: pulumi.Input[int], packages: PackageSource | None) -> list[pulumi.Input[int]]:
-    """Images of a VM's disks: the appliance, and the volume with wheels where there is one."""
+
+def disk_images(
+    image_id: pulumi.Input[int], state_image: int | None, packages: PackageSource | None
+) -> list[pulumi.Input[int]]:
+    """Images of a VM's disks: the appliance, the volume for its state, and the one with wheels, where there are any."""
     volume = None if packages is None else packages.volume_image
-    return [image_id] if volume is None else [image_id, volume]
+    return [image_id, *(number for number in (state_image, volume) if number is not None)]
+
+
+def state_variables(state_image: int | None) -> dict[str, str]:
+    """The CONTEXT variable of a VM with a volume for its state."""
+    return {} if state_image is None else {"FL_STATE_VOLUME": STATE_LABEL}
 
 
 @dataclass(frozen=True, kw_only=True)

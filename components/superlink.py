@@ -15,7 +15,7 @@ import pulumi
 import pulumi_opennebula as opennebula
 from components.contextualization import SuperLinkContext, encode_certificates, encode_private_key, fleet_endpoint
 from components.live_context import live_context, with_revision
-from components.package_source import PackageSource, disk_images
+from components.package_source import PackageSource, disk_images, state_variables
 from components.ports import CONTROL_PORT
 from components.service_documents import Role, service_template
 from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory
@@ -59,6 +59,8 @@ class FlowerSuperLinkArgs:
     cpu: float = 1.0
     """Share of a physical CPU."""
     vcpu: int = 2
+    state_image: int | None = None
+    """Id of a data block with the label `flower-state` that keeps key and database; None: the image's disk does."""
     packages: PackageSource | None = None
     """Python packages that the VMs install at boot; None: the image's alone."""
     log_level: str = "INFO"
@@ -110,7 +112,10 @@ class FlowerSuperLink(pulumi.ComponentResource):
             vcpu=args.vcpu,
             memory=args.memory_mb,
             context=context,
-            disks=[opennebula.TemplateDiskArgs(image_id=id_) for id_ in disk_images(args.image_id, args.packages)],
+            disks=[
+                opennebula.TemplateDiskArgs(image_id=id_)
+                for id_ in disk_images(args.image_id, args.state_image, args.packages)
+            ],
             nics=[
                 opennebula.TemplateNicArgs(
                     network_id=args.network_id,
@@ -184,6 +189,7 @@ def _context(args: FlowerSuperLinkArgs) -> dict[str, pulumi.Input[str]]:
         **plain,
         **onegate,
         **(args.packages.variables() if args.packages is not None else {}),
+        **state_variables(args.state_image),
         "FL_CA_CERT": pulumi.Output.from_input(args.ca_certificate).apply(encode_certificates),
         "FL_CA_FINGERPRINT": args.ca_fingerprint,
         "FL_CONTROL_CA": pulumi.Output.from_input(args.control_ca).apply(encode_certificates),

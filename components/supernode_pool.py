@@ -18,7 +18,7 @@ from components.data_source import DataSource
 from components.gpu import TemplateSection
 from components.live_context import live_context, with_revision
 from components.node_names import check_partition_base, check_zone_name, service_vms_pattern
-from components.package_source import PackageSource, disk_images
+from components.package_source import PackageSource, disk_images, state_variables
 from components.published_keys import PublishedVm, read_nodes
 from components.roster import Node
 from components.service_documents import Role, scaled, service_template
@@ -65,6 +65,8 @@ class FlowerSupernodePoolArgs:
     vcpu: int = 2
     gpu: tuple[TemplateSection, ...] = ()
     """From `components.gpu.passthrough`."""
+    state_image: int | None = None
+    """Id of a data block with the label `flower-state` that keeps key and database; None: the image's disk does."""
     packages: PackageSource | None = None
     """Python packages that the VMs install at boot; None: the image's alone."""
     log_level: str = "INFO"
@@ -187,6 +189,7 @@ def _context(args: FlowerSupernodePoolArgs) -> dict[str, pulumi.Input[str]]:
         **plain,
         **secret,
         **(args.packages.variables() if args.packages is not None else {}),
+        **state_variables(args.state_image),
         **({"FL_GPU": "YES"} if args.gpu else {}),
         **{name: encode_certificates(pem) for name, pem in authorities.items() if pem is not None},
         "FL_CA_CERT": pulumi.Output.from_input(args.ca_certificate).apply(encode_certificates),
@@ -196,7 +199,7 @@ def _context(args: FlowerSupernodePoolArgs) -> dict[str, pulumi.Input[str]]:
 
 def _disks(args: FlowerSupernodePoolArgs) -> list[opennebula.TemplateDiskArgs | Mapping[str, Any]]:
     """The appliance, and the volumes with wheels and with the data where there are any."""
-    images = disk_images(args.image_id, args.packages)
+    images = disk_images(args.image_id, args.state_image, args.packages)
     if args.data.volume_image is not None:
         images.append(args.data.volume_image)
     return [opennebula.TemplateDiskArgs(image_id=id_) for id_ in images]

@@ -87,6 +87,7 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             cpu=superlink_settings.cpu,
             vcpu=superlink_settings.vcpu,
             packages=settings.site.packages,
+            state_image=settings.site.state_image,
             log_level=common.log_level,
             project_url=common.project_url,
             onegate_ca=settings.cloud.onegate_ca,

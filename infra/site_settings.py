@@ -13,7 +13,7 @@ from components.sizing import AddressPlan, plan_addresses
 from infra.cloud_settings import Surroundings
 from infra.config_reader import Problems, Section
 
-SITE_KEYS = ("network", "image", "packages")
+SITE_KEYS = ("network", "image", "packages", "stateImage")
 _NETWORK_KEYS = (
     "cidr",
     "first",
@@ -78,6 +78,8 @@ class Site:
 
     network: NetworkSettings
     image: ImageSettings
+    state_image: int | None = None
+    """Id of an empty data block with the label `flower-state`: each VM keeps key and database on a copy of it."""
     packages: PackageSource | None = None
     """Python packages that VMs install at boot; None: the image's alone."""
 
@@ -89,6 +91,7 @@ def read_site(section: Section, problems: Problems, machine: Surroundings) -> Si
     return Site(
         network=problems.attempt(lambda: _read_network(network, problems), given=(network,)),
         image=problems.attempt(lambda: _read_image(image, machine), given=(image,)),
+        state_image=problems.attempt(lambda: section.integer("stateImage") if section.has("stateImage") else None),
         packages=problems.attempt(lambda: _read_packages(section, machine)),
     )
 

@@ -76,6 +76,7 @@ def declare(settings: ZoneSettings, *, now: datetime) -> dict[str, pulumi.Input[
             vcpu=settings.supernode.vcpu,
             gpu=settings.supernode.gpu,
             packages=settings.site.packages,
+            state_image=settings.site.state_image,
             log_level=common.log_level,
             project_url=common.project_url,
             onegate_ca=settings.cloud.onegate_ca,

@@ -20,13 +20,17 @@ from flower_appliance.audit_events import EVENTS_LOG, events_of, fingerprints, r
 from flower_appliance.childwatch import ChildWatch
 from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.contextwatch import ContextWatch
+from flower_appliance.database import prepare_database
 from flower_appliance.enrolment import Enrolment, ask_enrolment
-from flower_appliance.errors import ApplianceError, OneGateError, Problem
+from flower_appliance.errors import ApplianceError, OneGateError, PlanError, Problem
+from flower_appliance.files import write_if_changed
 from flower_appliance.liveness import Liveness
-from flower_appliance.machine import LOGS
+from flower_appliance.machine import LOGS, SUPERLINK_STATE, Machine
 from flower_appliance.onegate import OneGate, OwnVm
+from flower_appliance.places import is_own_file_system
 from flower_appliance.plan import SUPERNODE_UNIT, Check, File, Plan, plan
-from flower_appliance.provisioning import Provisioning
+from flower_appliance.provisioning import Provisioning, not_mounted
+from flower_appliance.provisions import render_mount
 from flower_appliance.publisher import Publisher, encoded
 from flower_appliance.readiness import Verdict, run_checks
 from flower_appliance.services import Host, MakeServices, no_files
@@ -190,9 +194,12 @@ class Appliance:
             machine = self._guest.machine(self._vm_name)
             wanted = plan(context, machine)
             extra_files = self._service_files(wanted)
+            if not await self._on_its_volume(wanted, machine):
+                return
             before = fingerprints(machine)
             applied = await asyncio.to_thread(apply, wanted, machine, extra_files=extra_files)
             if wanted.role == "superlink":
+                await self._ready_database(wanted, machine)
                 events = events_of(before, fingerprints(machine), applied.written)
                 write_events(machine.path(EVENTS_LOG), events, now=self._now(), owner=owner_of(wanted.user))
         except (ApplianceError, OSError) as error:
@@ -214,6 +221,31 @@ class Appliance:
         )
         if not wanted.units_wait_for_checks and self._provisioning.is_done(wanted.provisions):
             await self._start_units()
+
+    async def _on_its_volume(self, wanted: Plan, machine: Machine) -> bool:
+        """Whether the state is where the plan wants it; where it was only mounted now, this program starts anew.
+
+        What systemd bound for this program before the mount would hide it (ReadWritePaths, systemd.exec(5)).
+        """
+        if wanted.state is None or is_own_file_system(machine.path(wanted.state.where)):
+            return True
+        path, text = machine.path(f"/etc/systemd/system/{wanted.state.unit}"), render_mount(wanted.state)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(write_if_changed, path, text.encode(), mode=0o644)
+        failed = await self._supervisor.mount(wanted.state.unit)
+        if failed:
+            raise PlanError([not_mounted(wanted.state, failed)])
+        LOG.info("%s is mounted now; starting anew to see it", wanted.state.subject)
+        self.ask_to_stop()
+        return False
+
+    async def _ready_database(self, wanted: Plan, machine: Machine) -> None:
+        """Before the SuperLink starts as another version than the one that used its database last."""
+        folder, stamp = machine.path(SUPERLINK_STATE), f"{self._now():%Y%m%dT%H%M%SZ}"
+        owner = owner_of(wanted.user)
+        decision = await asyncio.to_thread(prepare_database, folder, FLOWER_VERSION, stamp=stamp, owner=owner)
+        if decision.action != "keep":
+            LOG.warning("the database of another Flower version: %s %s", decision.action, decision.backup)
 
     async def _start_units(self) -> None:
         if self._plan is None or self._applied is None:

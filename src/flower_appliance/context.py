@@ -45,6 +45,8 @@ class Context:
     vm_id: str
     address: str
     """ETH0_IP; empty where the VM has no NIC."""
+    state_volume: str
+    """Label of the file system that keeps key and database when the image's disk is exchanged; empty: none does."""
     requirements: Requirements | None
     """Python packages that the zone adds; None: the image's alone."""
     gpu: bool
@@ -144,6 +146,7 @@ def _common(fields: Fields, now: datetime) -> _Common:
             onegate_ca_pem=_text(onegate_raw),
             vm_id=fields.text("VMID"),
             address=fields.text("ETH0_IP"),
+            state_volume=fields.label("FL_STATE_VOLUME"),
             requirements=read_requirements(fields),
             gpu=fields.choice("FL_GPU", ("NO", "YES"), "the VM has a GPU or it has none", default="NO") == "YES",
         ),

@@ -27,7 +27,6 @@ DOWNLOAD_PATH = "/var/lib/flower/data"
 _NAMES = ("DEMO", "VOLUME", "NFS", "URL")
 _BESIDE = ("PATH", "SHA256", "CA")
 _MOUNTABLE = ("/srv/", "/mnt/", "/media/")
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}")
 _NFS = re.compile(r"(?P<host>[A-Za-z0-9.-]{1,253}):(?P<export>/[A-Za-z0-9._/+@-]*)")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _WHY = "a node without data has nothing to train on"
@@ -103,7 +102,7 @@ def read_data(fields: Fields) -> Data:
             fields.choice("FL_DATA_DEMO", ("YES",), "the image carries one demo set")
             return Data(path=_own_path(fields, "FL_DATA_DEMO", DEMO_PATH), way=Present())
         case "VOLUME":
-            return Data(path=_mount_path(fields), way=_volume(fields))
+            return Data(path=_mount_path(fields), way=Volume(label=fields.label("FL_DATA_VOLUME")))
         case "NFS":
             return Data(path=_mount_path(fields), way=_nfs(fields))
         case "URL":
@@ -142,18 +141,6 @@ def _mount_path(fields: Fields) -> str:
             f"Choose a folder such as {MOUNT_PATH}, or remove FL_DATA_PATH from {CONTEXT_PLACE}",
         )
     return path.rstrip("/") or MOUNT_PATH
-
-
-def _volume(fields: Fields) -> Volume:
-    label = fields.text("FL_DATA_VOLUME")
-    if not _LABEL.fullmatch(label) or label == "CONTEXT":
-        fields.refuse(
-            "FL_DATA_VOLUME",
-            "it must be the label of a file system: up to 16 letters, digits, dots, hyphens or underscores",
-            "disks are found by label, since their names change with their number; CONTEXT is OpenNebula's own disk",
-            f"Label the file system (e2label, xfs_admin -L) and set FL_DATA_VOLUME to it in {CONTEXT_PLACE}",
-        )
-    return Volume(label=label)
 
 
 def _nfs(fields: Fields) -> NfsExport:

@@ -4,6 +4,7 @@ ApplianceError
 |-- ContextError          the CONTEXT itself is wrong: only its author can heal it (all problems, collected)
 |   `-- ContextSyntaxError  context.sh is not a list of quoted assignments
 |-- PlanError             the CONTEXT is well formed, but does not fit this machine
+|-- DatabaseError           the SuperLink's database is not one that this version starts on (database.py)
 |-- NodeKeyError            the node key on disk cannot be used
 |-- ImageError              the process image document cannot be made from this environment
 `-- OneGateError            OneGate did not take or give what was asked

@@ -23,6 +23,7 @@ CONTEXT_PLACE = "the CONTEXT section of the VM template"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _GUEST_PATH = re.compile(r"/[A-Za-z0-9._/+@ -]*")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}")
 INT_MAX = 2**31 - 1
 
 
@@ -174,6 +175,19 @@ class Fields:
                 f"Set {name} to the SuperLink's fleet endpoint, for example 10.0.0.5:9092, in {CONTEXT_PLACE}",
             )
         return "", 0
+
+    def label(self, name: str) -> str:
+        """The label of a file system on an attached disk, or nothing."""
+        value = self.text(name)
+        if value and (not _LABEL.fullmatch(value) or value == "CONTEXT"):
+            self.refuse(
+                name,
+                "it must be the label of a file system: up to 16 letters, digits, dots, hyphens or underscores",
+                "disks are found by label, as their names change with their number; CONTEXT is OpenNebula's own disk",
+                f"Label the file system (e2label, xfs_admin -L) and set {name} to it in {CONTEXT_PLACE}",
+            )
+            return ""
+        return value
 
     def guest_path(self, name: str, why: str) -> str:
         """An absolute path without `..`, quotes or control characters."""

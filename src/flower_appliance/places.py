@@ -42,6 +42,21 @@ def whole_folder(folder: Path, *, owner: Owner | None) -> Iterator[Path]:
         remove(incoming)
 
 
+def is_own_file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    """Whether a file system of its own is mounted there, and not a folder bound onto itself.
+
+    Args:
+        path: The mount point.
+        mounts: What the kernel says of this process's mounts (proc_pid_mountinfo(5)).
+    """
+    found = False
+    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+        fields = line.split(" ")
+        if fields[4] == str(path):
+            found = fields[3] == "/"  # the last one is on top
+    return found
+
+
 def remove(path: Path) -> None:
     """Remove a file or folder that may not be there."""
     if path.is_dir() and not path.is_symlink():

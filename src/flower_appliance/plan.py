@@ -18,7 +18,14 @@ from flower_appliance.gateway import ADMIN_SOCKET, CONTROL_LOG, GATEWAY_STATE, L
 from flower_appliance.machine import Machine
 from flower_appliance.metrics import certificate_metrics
 from flower_appliance.partition import node_identity
-from flower_appliance.provisions import Mount, Provision, data_provisions, render_mount, requirement_provisions
+from flower_appliance.provisions import (
+    Mount,
+    Provision,
+    data_provisions,
+    render_mount,
+    requirement_provisions,
+    state_mount,
+)
 from flower_appliance.unit import Unit, render_environment, render_systemd
 from flower_appliance.version import FLOWER_VERSION
 
@@ -133,6 +140,8 @@ class Plan:
     """How often this node was told to make a new key."""
     loopback_hosts: tuple[str, ...] = ()
     """What a certificate for this machine's own programs must cover; empty: this role has none."""
+    state: Mount | None = None
+    """Mounted before anything is written: what survives an exchange of the image's disk."""
     provisions: tuple[Provision, ...] = ()
     """What is brought to the machine first, in this order: services and checks wait for it."""
     checks: tuple[Check, ...]
@@ -163,7 +172,8 @@ def plan(context: SuperLinkContext | SuperNodeContext, machine: Machine) -> Plan
 def systemd_files(plan: Plan) -> tuple[File, ...]:
     """The plan's services and mounts as unit files, for a machine that runs systemd."""
     texts = {unit.name: render_systemd(unit) for unit in plan.units}
-    texts |= {each.unit: render_mount(each) for each in plan.provisions if isinstance(each, Mount)}
+    mounts = [plan.state, *plan.provisions] if plan.state is not None else plan.provisions
+    texts |= {each.unit: render_mount(each) for each in mounts if isinstance(each, Mount)}
     return tuple(File(path=f"/etc/systemd/system/{name}", content=text, mode=0o644) for name, text in texts.items())
 
 
@@ -196,6 +206,7 @@ def describe(plan: Plan) -> dict[str, Any]:
             }
             for unit in plan.units
         ],
+        "state": str(plan.state or ""),
         "provisions": [str(provision) for provision in plan.provisions],
         "checks": [str(check) for check in plan.checks],
         "units_wait_for_checks": plan.units_wait_for_checks,
@@ -205,7 +216,7 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
     _check_names(context, machine)
-    home = f"{m.STATE}/superlink"
+    home = m.SUPERLINK_STATE
     ca, local_ca = str(machine.path(m.CA_CERT)), str(machine.path(m.LOOPBACK_CA))
     cert, key = str(machine.path(m.LOOPBACK_CERT)), str(machine.path(m.LOOPBACK_KEY))
     superlink = Unit(
@@ -270,6 +281,7 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
         provisions=requirement_provisions(context.requirements, user=machine.service_user),
         units_wait_for_checks=False,
         loopback_hosts=tuple(dict.fromkeys((LOOPBACK_NAME, "127.0.0.1", machine.loopback))),
+        state=state_mount(context.state_volume),
         revision=context.revision,
         attributes={"FL_VERSION": FLOWER_VERSION, "FL_ENDPOINT": m.endpoint(machine.address, m.FLEET_PORT)},
         user=machine.service_user,
@@ -300,7 +312,8 @@ def _audit(context: SuperLinkContext, machine: Machine) -> Unit:
 def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
     identity = node_identity(context, machine.vm_name)
     home = f"{m.STATE}/supernode"
-    ca, key = str(machine.path(m.CA_CERT)), str(machine.path(m.NODE_KEY))
+    node_key = m.NODE_KEY_ON_VOLUME if context.state_volume else m.NODE_KEY
+    ca, key = str(machine.path(m.CA_CERT)), str(machine.path(node_key))
     data = str(machine.path(context.data.path))
     node_config: dict[str, str | int] = {
         "partition-id": identity.partition_id,
@@ -324,7 +337,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
         ),
         environment={"FLWR_HOME": str(machine.path(home)), **_packages(context, machine)},
         environment_file=str(machine.path(m.FLOWER_ENV)),
-        reads=(m.CA_CERT, m.NODE_KEY, m.FLOWER_ENV),
+        reads=(m.CA_CERT, node_key, m.FLOWER_ENV),
         writes=(str(machine.path(home)),),
         reads_only=(data,),
         devices=GPU_DEVICES if context.gpu else (),
@@ -337,7 +350,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
         folders=_folders(home),
         files=_common_files(context, machine, {}),
         units=(supernode,),
-        node_key=m.NODE_KEY,
+        node_key=node_key,
         node_key_epoch=context.key_epochs.get(identity.name.rpartition("/")[2], 0),
         checks=(
             *_cuda(context, machine),
@@ -351,6 +364,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
         ),
         units_wait_for_checks=True,
         enrolment=EnrolmentQuestion(host=context.superlink_host, port=context.superlink_port, ca=ca, key=key),
+        state=state_mount(context.state_volume),
         revision=context.revision,
         attributes={"FL_VERSION": FLOWER_VERSION},
         user=machine.service_user,

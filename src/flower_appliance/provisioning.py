@@ -70,7 +70,7 @@ class Provisioning:
         match provision:
             case Mount():
                 text = await self._services.mount(provision.unit)
-                return _not_mounted(provision, text) if text else None
+                return not_mounted(provision, text) if text else None
             case Fetch():
                 folder, owner = machine.path(provision.folder), owner_of(provision.user)
                 return await asyncio.to_thread(fetch, provision, folder, owner=owner, stop=self._stop)
@@ -92,10 +92,11 @@ class Provisioning:
                 )
 
 
-def _not_mounted(mount: Mount, text: str) -> Problem:
+def not_mounted(mount: Mount, text: str) -> Problem:
+    """What to say of a mount that systemd could not make."""
     return Problem(
         given=f"{mount.subject} could not be mounted at {mount.where} ({text})",
-        rule="it must be mounted, read-only",
+        rule="it must be mounted",
         reason="without it this machine lacks what its zone gave it to work with",
         remedy="Attach the disk with that label, or let this VM reach the server and its export; it is tried again",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flower_appliance.data import Data, Download, NfsExport, Volume
+from flower_appliance.machine import STATE
 from flower_appliance.requirements import Entry, Requirements
 
 MOUNT_OPTIONS = "ro,nosuid,nodev,noexec"
@@ -75,6 +76,17 @@ def data_provisions(data: Data, *, user: str) -> tuple[Provision, ...]:
             return (Fetch(url=way.url, sha256=way.sha256, ca_pem=way.ca_pem, folder=data.path, user=user),)
         case _:
             return ()
+
+
+def state_mount(label: str) -> Mount | None:
+    """The volume that keeps key and database, mounted where the state is; None: the image's own disk keeps them.
+
+    Not noexec: the shared libraries of a zone's own packages are loaded from it.
+    """
+    if not label:
+        return None
+    what, subject = f"/dev/disk/by-label/{label}", f"the volume for the state with the label {label}"
+    return Mount(what=what, where=STATE, options="nosuid,nodev", subject=subject)
 
 
 def requirement_provisions(wanted: Requirements | None, *, user: str) -> tuple[Provision, ...]:

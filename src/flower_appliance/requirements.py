@@ -23,7 +23,6 @@ WHEELHOUSE = "/srv/flower/wheelhouse"
 INSTALLED = "/var/lib/flower/requirements"
 """Installations lie below it, each in a folder named by its list."""
 _SOURCES = ("FL_WHEELHOUSE_VOLUME", "FL_WHEELHOUSE_PATH", "FL_INDEX_URL")
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}")
 _ENTRY = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[^\]]*\])?==(?P<version>[A-Za-z0-9.!+_-]+)"
     r"(\s*;[^-]*)?(?P<hashes>(\s+--hash=sha256:[0-9a-f]{64})+)"
@@ -85,7 +84,7 @@ def read_requirements(fields: Fields) -> Requirements | None:
     volume, path = "", ""
     match sources[0]:
         case "FL_WHEELHOUSE_VOLUME":
-            volume, path = _label(fields), WHEELHOUSE
+            volume, path = fields.label("FL_WHEELHOUSE_VOLUME"), WHEELHOUSE
         case "FL_WHEELHOUSE_PATH":
             path = fields.guest_path("FL_WHEELHOUSE_PATH", "wheels are looked for in it")
         case _:
@@ -118,18 +117,6 @@ def _entries(fields: Fields, text: str) -> tuple[Entry, ...]:
         name = re.sub(r"[-_.]+", "-", match["name"]).lower()
         found.append(Entry(name=name, version=match["version"], text=re.sub(r"\s+", " ", line)))
     return tuple(found)
-
-
-def _label(fields: Fields) -> str:
-    label = fields.text("FL_WHEELHOUSE_VOLUME")
-    if not _LABEL.fullmatch(label) or label == "CONTEXT":
-        fields.refuse(
-            "FL_WHEELHOUSE_VOLUME",
-            "it must be the label of a file system: up to 16 letters, digits, dots, hyphens or underscores",
-            "disks are found by label, since their names change with their number; CONTEXT is OpenNebula's own disk",
-            f"Label the file system and set FL_WHEELHOUSE_VOLUME to it in {CONTEXT_PLACE}",
-        )
-    return label
 
 
 def _check_index(fields: Fields) -> None:

@@ -20,6 +20,7 @@ from pulumi_flower.errors import FlowerError
 COMMANDS = (
     "flower_federation.operations_cli",
     "flower_federation.rotation_cli",
+    "flower_federation.upgrade_cli",
     "flower_federation.join_cli",
     "flower_federation.demo",
     "flower_federation.preview",

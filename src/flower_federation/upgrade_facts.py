@@ -100,7 +100,7 @@ def target_of_mark(body: Mapping[str, Any]) -> str:
 
 
 def order(vms: Iterable[Vm], target: Target) -> tuple[Vm, ...]:
-    """VMs that have something left to do: interrupted ones first, then those that do not work anyway, then by number."""
+    """VMs that are not done: interrupted ones first, then those that do not work anyway, then by number."""
 
     def rank(vm: Vm) -> tuple[bool, bool, int]:
         return vm.came_from is None, vm.ready, vm.id

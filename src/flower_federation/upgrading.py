@@ -24,7 +24,7 @@ from pulumi_opennebula.provider.waiting import Object
 from pulumi_opennebula.provider.zone import Zone
 
 READY_TIMEOUT_S = 600.0
-"""Longest wait for a VM to be READY on its new image: a boot takes a minute, a database's migration may take several."""
+"""Longest wait for a VM to be READY on its new image: a boot takes a minute, a database's migration some more."""
 STEP_TIMEOUT_S = 180.0
 """Longest wait for one step of OpenNebula's: power off, detach, attach, start."""
 MERGE = 1

@@ -108,7 +108,7 @@ class Executor:
         made = next(iter(vectors(tree, "CONTEXT")), {})
         has_token = flag(made, "TOKEN")
         nic = next((item for item in vectors(tree, "NIC") if text(item, "IP")), {})
-        disks = [disk for disk in vectors(tree, "DISK") if text(disk, "IMAGE_ID")]
+        disks = [disk for disk in _booted_first(tree) if text(disk, "IMAGE_ID")]
         return GuestSpec(
             vm_id=id_,
             zone=self.model.settings.name,
@@ -250,3 +250,10 @@ class Executor:
                     self.model.lifecycle.found(id_)
             if found == GuestState.RUNNING and name in HOTPLUGGED:
                 self.work.add("vm_hotplug", id_, 0.0)
+
+
+def _booted_first(tree: Tree) -> list[Tree]:
+    """A VM's disks, those that OS/BOOT names in its order and before the others."""
+    boot = text(tree["OS"], "BOOT").split(",")
+    ranks = {device: index for index, device in enumerate(boot) if device.startswith("disk")}
+    return sorted(vectors(tree, "DISK"), key=lambda disk: ranks.get(f"disk{text(disk, 'DISK_ID')}", len(boot)))

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from flower_appliance.appliance import Appliance
 from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.data import Present
 from flower_appliance.errors import ContextError
+from flower_appliance.guest import Guest
 from flower_appliance.machine import Machine
+from flower_appliance.onegate import OneGate, OneGateAccess
+from flower_appliance.places import is_own_file_system
 from flower_appliance.plan import DataCheck, Plan, describe, plan, systemd_files
 from flower_appliance.provisioning import FIRST_PAUSE_S, LONGEST_PAUSE_S, Provisioning
 from flower_appliance.provisions import Fetch, Mount, escape_path
+from flower_appliance.shellvars import render_assignments
 from flower_appliance.supervisor import Listener, Supervisor
 from flower_appliance.systemd import Systemd
-from tests.appliance_support import NOW, b64, make_authority, supernode_values
+from tests.appliance_support import NOW, TOKEN, FakeOneGate, b64, make_authority, supernode_values, wait_until
 
 AUTHORITY = make_authority()
 BASE = {name: value for name, value in supernode_values(AUTHORITY).items() if not name.startswith("FL_DATA_")}
@@ -225,6 +230,72 @@ async def test_systemd_mounts_what_is_not_mounted_as_its_file_says(
     systemd = Systemd(logs=tmp_path, listener=NOBODY, root=tmp_path, run=systemctl)
     assert await asyncio.wait_for(systemd.mount("srv-flower-data.mount"), 10) == answer
     assert systemctl.calls == calls
+
+
+def test_with_a_volume_for_the_state_key_and_database_lie_on_it_and_it_is_mounted_for_writing() -> None:
+    made = plan(
+        read_context({**BASE, "FL_DATA_PATH": "/srv/data", "FL_STATE_VOLUME": "flower-state"}, now=NOW), MACHINE
+    )
+    assert made.node_key == "/var/lib/flower/node.key"
+    assert "--auth-supernode-private-key /var/lib/flower/node.key" in " ".join(made.units[0].argv)
+    assert made.units[0].reads.count("/var/lib/flower/node.key") == 1
+    text = units(made)["var-lib-flower.mount"]
+    assert "What=/dev/disk/by-label/flower-state\n" in text
+    assert "Options=nosuid,nodev\n" in text
+    assert made.provisions == ()
+    without = planned(PATH="/srv/data")
+    assert (without.state, without.node_key) == (None, "/etc/flower/certs/node.key")
+    assert "FL_STATE_VOLUME is 'CONTEXT'" in refusals_of(FL_STATE_VOLUME="CONTEXT")
+
+
+def refusals_of(**values: str) -> str:
+    with pytest.raises(ContextError) as refused:
+        read_context({**BASE, "FL_DATA_PATH": "/srv/data", **values}, now=NOW)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "own"),
+    [
+        ([], False),
+        (["36 25 8:1 /var/lib/flower /var/lib/flower rw shared:1 - ext4 /dev/vda3 rw"], False),
+        (["36 25 8:17 / /var/lib/flower rw shared:1 - ext4 /dev/vdb rw"], True),
+        (
+            [
+                "36 25 8:17 / /var/lib/flower rw shared:1 - ext4 /dev/vdb rw",
+                "40 36 8:1 /var/lib/flower /var/lib/flower rw - ext4 /dev/vda3 rw",
+            ],
+            False,
+        ),
+        (["36 25 8:17 / /var/lib/flower/x rw shared:1 - ext4 /dev/vdb rw"], False),
+    ],
+)
+def test_a_folder_that_is_bound_onto_itself_is_no_volume(tmp_path: Path, lines: list[str], own: bool) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("".join(f"{line}\n" for line in ["20 1 8:1 / / rw - ext4 /dev/vda3 rw", *lines]))
+    assert is_own_file_system(Path("/var/lib/flower"), mounts) is own
+
+
+async def test_without_its_volume_a_machine_writes_no_key_and_says_why(tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    values = {**BASE, "FL_DATA_PATH": "/srv/data", "FL_STATE_VOLUME": "flower-state"}
+    (context / "context.sh").write_text(render_assignments(values))
+    guest = Guest(
+        vm_mark="x", root=tmp_path / "root", context_folder=context, address="10.0.0.5", bin_dir=Path("/opt/flower/bin")
+    )
+    with FakeOneGate() as onegate:
+        onegate.names["7"] = "supernode_0_(service_3)"
+        access = OneGateAccess(endpoint=onegate.url, vm_id="7", token=TOKEN, ca_file=None)
+        appliance = Appliance(guest, onegate=OneGate(access))
+        running = asyncio.create_task(appliance.run())
+        wanted = "flower-state could not be mounted"
+        await asyncio.to_thread(wait_until, lambda: wanted in onegate.error_of(7), wanted)
+        assert not running.done()
+        appliance.ask_to_stop()
+        await asyncio.wait_for(running, 20)
+        assert "READY" not in onegate.of(7)
+    assert not (tmp_path / "root/var/lib/flower/node.key").exists()
 
 
 def test_the_context_of_a_present_folder_is_what_it_was() -> None:

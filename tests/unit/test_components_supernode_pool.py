@@ -160,10 +160,12 @@ def test_a_volume_is_a_second_disk_and_its_label_is_in_the_context() -> None:
     assert "FL_DATA_PATH" not in template["context"]
 
 
-def test_a_wheelhouse_is_a_disk_between_the_appliance_and_the_data() -> None:
+def test_state_wheels_and_data_are_disks_behind_the_appliance() -> None:
     packages = PackageSource(requirements=LIST, volume="wheels", volume_image=8)
-    template = declare(packages=packages, data=DataSource(volume="rows", volume_image=9)).one(TEMPLATE).inputs
-    assert template["disks"] == [{"imageId": 4}, {"imageId": 8}, {"imageId": 9}]
+    data = DataSource(volume="rows", volume_image=9)
+    template = declare(packages=packages, data=data, state_image=7).one(TEMPLATE).inputs
+    assert template["disks"] == [{"imageId": 4}, {"imageId": 7}, {"imageId": 8}, {"imageId": 9}]
+    assert template["context"]["FL_STATE_VOLUME"] == "flower-state"
     assert base64.b64decode(template["context"]["FL_REQUIREMENTS"]).decode() == LIST
 
 

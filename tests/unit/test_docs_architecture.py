@@ -94,6 +94,7 @@ def run_central(cloud: RecordingCloud, folder: Path, **place: Any) -> dict[str, 
         folder,
         numClients=2,
         packages=packages(folder, **place),
+        stateImage=9,
         projectUrl="https://flower.example",
     )
     assert isinstance(settings, CentralSettings)
@@ -113,6 +114,7 @@ def run_zone(
         nodeKeyEpochs=["supernode-0:1"],
         data=way_of_data or {"path": "/srv/flower/data"},
         packages=packages(folder, **(place or {})),
+        stateImage=9,
         supernode={"memoryMb": 512, "cpu": 0.25, "gpu": {"profile": "nvidia-t4", "cards": 1}},
         projectUrl="https://flower.example",
     )

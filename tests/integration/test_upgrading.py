@@ -1,0 +1,233 @@
+"""A rolling upgrade of a role in a zone whose guests say READY, or fail, as their image has it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyone
+import pytest
+import requests
+
+from flower_federation.errors import InputError, ToolError
+from flower_federation.upgrade_facts import MARK
+from flower_federation.upgrading import Report, Request, upgrade_role
+from pulumi_opennebula.provider.settings import ZoneSettings
+from pulumi_opennebula.provider.zone import Zone
+from tests.zonebox_support import wait_for
+from zonebox.drivers.base import GuestSpec
+from zonebox.drivers.fake import FakeDriver
+from zonebox.embedded import EmbeddedZone
+
+STATE = b"state"
+
+
+class Guests(FakeDriver):
+    """Guests that boot from their first image: `good` gets READY and online, `broken` says why not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.endpoint: Callable[[], Any] | None = None
+        self.most_away = 0
+        self.away: set[int] = set()
+        self.hold = threading.Event()
+        self.hold.set()
+        self._booting: list[threading.Thread] = []
+
+    async def start(self, spec: GuestSpec, on_exit: Callable[[int], None]) -> None:
+        await super().start(spec, on_exit)
+        thread = threading.Thread(target=self._boot, args=(spec,))
+        self._booting.append(thread)
+        thread.start()
+
+    async def stop(self, vm_id: int, *, hard: bool) -> None:
+        self.away.add(vm_id)
+        self.most_away = max(self.most_away, len(self.away))
+        await super().stop(vm_id, hard=hard)
+
+    def _boot(self, spec: GuestSpec) -> None:
+        self.hold.wait(20)
+        assert self.endpoint is not None
+        content = spec.images[0].read_text()
+        said = {"READY": "YES", "FL_READY": "YES", "FL_STATE": "online"}
+        if content.startswith("broken"):
+            said = {"FL_READY": "NO", "FL_ERROR": base64.b64encode(b"the database cannot be migrated").decode()}
+        elif spec.context.get("FL_FLOWER_VERSION") != content.split()[-1]:
+            said = {"FL_READY": "NO", "FL_ERROR": base64.b64encode(b"another version").decode()}
+        self.endpoint().vm.update(spec.vm_id, "\n".join(f'{name}="{value}"' for name, value in said.items()), 1)
+        if "READY" in said:
+            self.away.discard(spec.vm_id)
+
+    def join(self) -> None:
+        for thread in self._booting:
+            thread.join(20)
+
+
+def disks_of(vm: Any) -> list[Any]:
+    found = vm.TEMPLATE["DISK"]
+    return found if isinstance(found, list) else [found]
+
+
+class Lab:
+    """A service of SuperNodes whose second disk holds their state."""
+
+    def __init__(self, zone: EmbeddedZone, guests: Guests, folder: Path) -> None:
+        self.zone, self.guests, self.folder = zone, guests, folder
+        self.one = self._client()
+        guests.endpoint = self._client
+        self.old = self.image("good 1.41.0", "1.41.0")
+        state = self.image("state", "")
+        self.template = self.one.template.allocate(
+            f'NAME="node"\nCPU="0.1"\nMEMORY="8"\nDISK=[IMAGE_ID="{self.old}", TARGET="vda"]\n'
+            f'DISK=[IMAGE_ID="{state}"]\nCONTEXT=[FL_FLOWER_VERSION="1.41.0"]'
+        )
+        role = {"name": "supernode", "type": "vm", "template_id": self.template, "cardinality": 3}
+        document = {"name": "pool", "deployment": "straight", "ready_status_gate": True, "roles": [role]}
+        made = self.flow("POST", "/service_template", document)["DOCUMENT"]["ID"]
+        action = {"action": {"perform": "instantiate", "params": {}}}
+        self.service = int(self.flow("POST", f"/service_template/{made}/action", action)["DOCUMENT"]["ID"])
+        wait_for(lambda: self.state() == 2, "the service")
+
+    def _client(self) -> Any:
+        return pyone.OneServer(self.zone.endpoints.oned, session=self.zone.session, https_verify=str(self.zone.ca_file))
+
+    def image(self, content: str, version: str) -> int:
+        path = self.folder / f"{content.replace(' ', '-')}.img"
+        path.write_text(content)
+        tag = f'FL_FLOWER_VERSION="{version}"' if version else ""
+        number: int = self.one.image.allocate(f'NAME="{path.stem}"\nTYPE="OS"\nPATH="{path}"\n{tag}', 1)
+        wait_for(lambda: self.one.image.info(number).STATE == 1, "the image")
+        return number
+
+    def name_image(self, number: int) -> None:
+        """What `pulumi up` does with a new image.name: new VMs have it, those that run don't."""
+        disks = self.one.template.info(self.template).TEMPLATE["DISK"]
+        lines = [f'DISK=[IMAGE_ID="{number}", TARGET="vda"]', f'DISK=[IMAGE_ID="{disks[1]["IMAGE_ID"]}"]']
+        self.one.template.update(self.template, "\n".join(lines), 1)
+
+    def flow(self, method: str, path: str, body: Any = None) -> Any:
+        answer = requests.request(
+            method,
+            self.zone.endpoints.oneflow + path,
+            json=body,
+            auth=(self.zone.username, self.zone.password),
+            verify=str(self.zone.ca_file),
+            timeout=10,
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def state(self) -> int:
+        return int(self.flow("GET", f"/service/{self.service}")["DOCUMENT"]["TEMPLATE"]["BODY"]["state"])
+
+    def vms(self) -> list[Any]:
+        return sorted((self.one.vm.info(vm.ID) for vm in self.one.vmpool.info(-2, -1, -1, -1).VM), key=lambda vm: vm.ID)
+
+    def images(self) -> list[list[str]]:
+        return [sorted(disk["IMAGE"] for disk in disks_of(vm)) for vm in self.vms()]
+
+    def upgrade(self, *, at_once: int = 1, ready_timeout_s: float = 20.0, role: str = "supernode") -> Report:
+        settings = ZoneSettings(
+            endpoint=self.zone.endpoints.oned,
+            flow_endpoint=self.zone.endpoints.oneflow,
+            username=self.zone.username,
+            password=self.zone.password,
+            ca_file=str(self.zone.ca_file),
+        )
+        request = Request(
+            service_id=self.service, role=role, max_unavailable=at_once, ready_timeout_s=ready_timeout_s,
+            step_timeout_s=20.0,
+        )  # fmt: skip
+        lines: list[str] = []
+        return asyncio.run(upgrade_role(Zone(settings), request, lines.append))
+
+
+@pytest.fixture
+def lab(zonebox_factory: Callable[..., EmbeddedZone], tmp_path: Path) -> Iterator[Lab]:
+    guests = Guests()
+    found = Lab(zonebox_factory(zone_driver=guests), guests, tmp_path)
+    yield found
+    guests.hold.set()
+    guests.join()
+
+
+def facts(lab: Lab) -> list[tuple[Any, ...]]:
+    """What a node is known by."""
+    return [(vm.ID, vm.NAME, vm.USER_TEMPLATE["ROLE_NAME"]) for vm in lab.vms()]
+
+
+def state_disks(lab: Lab) -> list[str]:
+    return [disk["DISK_ID"] for vm in lab.vms() for disk in vm.TEMPLATE["DISK"] if disk["IMAGE"] == "state"]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_every_vm_gets_the_new_image_and_version_and_stays_who_it_was(lab: Lab, at_once: int) -> None:
+    known, disks = facts(lab), state_disks(lab)
+    lab.name_image(lab.image("good 1.42.0", "1.42.0"))
+    lab.guests.most_away = 0
+    report = lab.upgrade(at_once=at_once)
+    assert len(report.done) == 3 and not report.rolled_back and not report.unchanged
+    assert lab.images() == [["good-1.42.0", "state"]] * 3
+    assert (facts(lab), state_disks(lab)) == (known, disks)
+    assert lab.guests.most_away == at_once
+    for vm in lab.vms():
+        assert vm.TEMPLATE["CONTEXT"]["FL_FLOWER_VERSION"] == "1.42.0"
+        assert vm.USER_TEMPLATE["READY"] == "YES" and not vm.USER_TEMPLATE.get(MARK)
+        system = next(disk for disk in vm.TEMPLATE["DISK"] if disk["IMAGE"] != "state")
+        assert system["TARGET"] == "vda"
+        assert vm.TEMPLATE["OS"]["BOOT"] == f"disk{system['DISK_ID']}"
+    wait_for(lambda: lab.state() == 2, "the service to run again")
+    assert lab.one.image.info(lab.old).STATE == 1, "nothing uses the old image"
+
+
+def test_a_second_run_touches_nothing(lab: Lab) -> None:
+    report = lab.upgrade()
+    assert (report.done, len(report.unchanged)) == ([], 3)
+    before = lab.zone.control.counts()
+    lab.upgrade()
+    changed = {name for name, count in lab.zone.control.counts().items() if count != before.get(name)}
+    assert not {name for name in changed if "vm.action" in name or "vm.update" in name or "vm.attach" in name}
+
+
+def test_a_vm_that_does_not_get_ready_goes_back_and_the_others_are_left_alone(lab: Lab) -> None:
+    lab.name_image(lab.image("broken 1.42.0", "1.42.0"))
+    report = lab.upgrade(ready_timeout_s=0.5)
+    ((name, why),) = report.rolled_back.items()
+    assert name == lab.vms()[0].NAME
+    assert "the database cannot be migrated" in why
+    assert report.done == []
+    assert lab.images() == [["good-1.41.0", "state"]] * 3
+    first = lab.vms()[0]
+    assert first.USER_TEMPLATE["READY"] == "YES" and not first.USER_TEMPLATE.get(MARK)
+    assert first.TEMPLATE["CONTEXT"]["FL_FLOWER_VERSION"] == "1.41.0"
+
+
+def test_an_upgrade_that_was_interrupted_is_finished_by_the_next(lab: Lab) -> None:
+    lab.name_image(lab.image("good 1.42.0", "1.42.0"))
+    lab.zone.control.drop("one.vm.attach", times=1)
+    lab.zone.control.fail("one.vm.attach", times=20, text="the datastore is full")
+    with pytest.raises(ToolError, match=r"going back failed, too.*"):
+        lab.upgrade()
+    assert lab.images()[0] == ["state"]
+    assert lab.vms()[0].USER_TEMPLATE[MARK] == f"{lab.old}|vda"
+    for fault in lab.zone.control.faults():
+        lab.zone.control.clear(fault.id)
+    report = lab.upgrade()
+    assert len(report.done) == 3
+    assert lab.images() == [["good-1.42.0", "state"]] * 3
+
+
+def test_what_cannot_be_upgraded_is_refused_before_anything_is_touched(lab: Lab) -> None:
+    with pytest.raises(InputError, match="this one has supernode"):
+        lab.upgrade(role="superlink")
+    with pytest.raises(InputError, match="at least 1"):
+        lab.upgrade(at_once=0)
+    lab.one.template.update(lab.template, 'DISK=[TYPE="fs", SIZE="8"]', 1)
+    with pytest.raises(InputError, match="names no image"):
+        lab.upgrade()
+    assert json.dumps(lab.images()) == json.dumps([["good-1.41.0", "state"]] * 3)
