@@ -163,7 +163,8 @@ class Operations:
             for entry in (self._stacks.outputs(zone) or {}).get("nodes", ())
             if not {entry.get("name"), entry["fingerprint"]} & set(federation.central.revoked)
         }
-        return registered != brought | set(answered_fingerprints(federation.central.invited))
+        answered = answered_fingerprints(federation.central.invited, revoked=federation.central.revoked)
+        return registered != brought | set(answered)
 
     def wait_online(self, central: StackFile, *, timeout_s: float = ONLINE_TIMEOUT_S) -> tuple[str, ...]:
         """Wait until each registered node is online.

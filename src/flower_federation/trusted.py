@@ -6,7 +6,7 @@ It never makes sense of a broken file: the program's settings do that, with all 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,23 @@ def trusted_zones(config: Mapping[str, Any], root: Path) -> tuple[TrustedZone, .
     )
 
 
-def answered_fingerprints(zones: tuple[TrustedZone, ...]) -> tuple[str, ...]:
-    """Fingerprints of nodes in accepted answers. A file that cannot be read counts as none: the program refuses it."""
+def answered_fingerprints(zones: tuple[TrustedZone, ...], *, revoked: Collection[str] = ()) -> tuple[str, ...]:
+    """Fingerprints of nodes in accepted answers. A file that cannot be read counts as none: the program refuses it.
+
+    Args:
+        zones: Zones that answer with a file; those with a stack are passed over.
+        revoked: Names and fingerprints of nodes that the centre lets in no longer.
+    """
     found: list[str] = []
     for zone in zones:
         if zone.stack is None and zone.answer.is_file():
             try:
                 nodes = json.loads(zone.answer.read_text(encoding="utf-8"))["facts"]["nodes"]
-                found += [str(node["fingerprint"]) for node in nodes]
+                found += [
+                    str(node["fingerprint"])
+                    for node in nodes
+                    if node["fingerprint"] not in revoked and node.get("name") not in revoked
+                ]
             except (OSError, ValueError, KeyError, TypeError):
                 continue
     return tuple(found)

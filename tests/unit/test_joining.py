@@ -204,3 +204,13 @@ def test_accepted_nodes_count_as_brought_and_broken_answers_do_not(tmp_path: Pat
     (tmp_path / "answers" / "berlin.json").write_text(answer_text())
     (tmp_path / "rome.json").write_text("broken")
     assert answered_fingerprints(central.invited) == tuple(node("berlin", n)["fingerprint"] for n in (0, 1))
+
+
+def test_nodes_of_an_answer_that_the_centre_has_revoked_are_not_waited_for(tmp_path: Path) -> None:
+    central = write_central(tmp_path, "\n    - {name: berlin, maxNodes: 2}")
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "berlin.json").write_text(answer_text())
+    first, second = (node("berlin", number) for number in (0, 1))
+
+    for entry in (first["name"], first["fingerprint"]):
+        assert answered_fingerprints(central.invited, revoked=[entry]) == (second["fingerprint"],)
