@@ -226,9 +226,11 @@ def test_a_thousand_vms_are_listed_within_200_ms(tmp_path: Path) -> None:
     settings: Settings = settings_for(tmp_path)
     zone = Zone(settings)
     root = zone.users.by_id(0)
+    machine = 'DISK=[TYPE="fs",SIZE="8"]\nCONTEXT=[NETWORK="YES",TOKEN="YES",FL_ROLE="supernode"]\nREADY="YES"'
     with zone.store.transaction():
+        zone.model.vnets.ready(zone.model.vnets.allocate(root, NETWORK, -1))
         for number in range(1000):
-            zone.model.vms.allocate(root, f'NAME="v{number}"\nCPU="0.01"\nMEMORY="8"', hold=True)
+            zone.model.vms.allocate(root, f"{VM.format(number)}\n{machine}", hold=True)
     body = "".join(f"<param><value>{value}</value></param>" for value in (zone.session, *["<i4>-1</i4>"] * 4))
     request = f"<methodCall><methodName>one.vmpool.info</methodName><params>{body}</params></methodCall>".encode()
     took = []
