@@ -141,7 +141,9 @@ class Oned:
         try:
             success, value, code = self._server.answer(method, arguments)[:3]
         except requests.RequestException as err:
-            raise unreachable("endpoint", self._settings.endpoint, err) from err
+            raise unreachable(
+                "endpoint", self._settings.endpoint, err, change="" if reading else f"one.{method}"
+            ) from err
         except (xmlrpc.client.Error, ExpatError, ValueError, pyone.OneException) as err:
             raise self._not_oned(method, err) from err
         if success:
@@ -170,8 +172,15 @@ def refusal(method: str, message: str, code: int, settings: ZoneSettings) -> Ref
     )
 
 
-def unreachable(name: str, url: str, err: requests.RequestException) -> CloudError:
-    """The error for an endpoint that gives no answer."""
+def unreachable(name: str, url: str, err: requests.RequestException, *, change: str = "") -> CloudError:
+    """The error for an endpoint that gives no answer.
+
+    Args:
+        name: Name of the endpoint's setting.
+        url: Its URL.
+        err: What happened.
+        change: What was asked for, where it changes something: nobody knows then whether it was done.
+    """
     if isinstance(err, requests.exceptions.SSLError):
         return UnreachableError(
             f"{name} {url}",
@@ -185,8 +194,18 @@ def unreachable(name: str, url: str, err: requests.RequestException) -> CloudErr
         "it must answer",
         "it did not answer in time" if timeout else f"the connection failed: {_root(err)}",
         "Check the URL, the network and that the zone runs"
-        + ("; opennebula:requestTimeoutS makes it wait longer" if timeout else ""),
+        + ("; opennebula:requestTimeoutS makes it wait longer" if timeout else "")
+        + (
+            f". Whether {change} was done nobody knows: look for what it makes, and `pulumi import` or remove it"
+            if change and not _never_sent(err)
+            else ""
+        ),
     )
+
+
+def _never_sent(err: requests.RequestException) -> bool:
+    """Whether there was no connection that a request could have gone through."""
+    return isinstance(err, requests.exceptions.ConnectTimeout) or "NewConnectionError" in repr(err)
 
 
 def _root(err: BaseException) -> str:

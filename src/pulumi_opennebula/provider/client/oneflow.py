@@ -70,7 +70,8 @@ class OneFlow:
                 timeout=self._settings.request_timeout_s,
             )
         except requests.RequestException as err:
-            raise unreachable("flowEndpoint", self._url, err) from err
+            change = "" if method == "GET" else f"{method} {path}"
+            raise unreachable("flowEndpoint", self._url, err, change=change) from err
         if response.ok:
             if not response.content.strip():
                 return None
