@@ -150,6 +150,20 @@ def test_a_service_whose_network_could_not_be_removed_is_removed_with_it_by_the_
     assert networks(zone) == {}
 
 
+def test_a_service_on_hold_is_made_waits_for_its_release_and_is_no_drift_after_it(
+    zone: InProcess, engine: SmallEngine
+) -> None:
+    wanted = program({"cardinality": 2}, {"on_hold": True})
+    assert asyncio.run(engine.up(wanted))["service"] == "create"
+    assert _state(zone, engine) == 15
+    assert set(asyncio.run(engine.preview(wanted)).values()) == {"same"}
+    release = {"action": {"perform": "release"}}
+    zone.flow("POST", f"/service/{engine.state['service'].id}/action", release)
+    eventually(lambda: _state(zone, engine) == 2, "RUNNING")
+    asyncio.run(engine.refresh())
+    assert set(asyncio.run(engine.preview(wanted)).values()) == {"same"}
+
+
 def _state(zone: InProcess, engine: SmallEngine) -> int:
     body = zone.flow("GET", f"/service/{engine.state['service'].id}")["DOCUMENT"]["TEMPLATE"]["BODY"]
     return int(body["state"])

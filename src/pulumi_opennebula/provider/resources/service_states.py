@@ -35,6 +35,7 @@ RECOVERABLE: Final = frozenset({7, 9, 13})
 """Failed states from which `recover` leads to RUNNING (7: recorded); the undeploying ones lead to the end instead."""
 UNDEPLOY_FAILED: Final = frozenset({6, 14})
 WARNING: Final = 4
+HOLD: Final = 15
 SHOWN_LOG_LINES: Final = 5
 RECOVERY_LOOKS: Final = 30
 """How often a failed service may look unchanged after `recover`, about a minute: it keeps its state until the retry has
@@ -53,7 +54,7 @@ def running(
     size: int | None = None,
     before: Object | None = None,
 ) -> Callable[[Object | None], bool]:
-    """Judge whether a service runs (and a role has its size), reporting each change of its roles.
+    """Judge whether a service runs, or is on hold as it asks for (and a role has its size), reporting its roles.
 
     Args:
         progress: Shows a line.
@@ -81,7 +82,9 @@ def running(
             return False
         if state == WARNING or state in FAILED:
             raise failed(found, log_of(found))
-        return state == RUNNING and (role is None or role_sizes(found).get(role) == size)
+        # HOLD is what a template with `on_hold` asks for, until somebody releases the service.
+        rests = state == RUNNING or (state == HOLD and bool(body_of(found).get("on_hold")))
+        return rests and (role is None or role_sizes(found).get(role) == size)
 
     return decide
 
