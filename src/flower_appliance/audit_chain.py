@@ -111,19 +111,32 @@ def read_line(line: str) -> dict[str, Any]:
     return content
 
 
-def check_chain(lines: Iterable[str], *, published: Head | None = None) -> Verdict:
+def beginning(line: str) -> Head | None:
+    """What a first line says that it follows; None for line 1, and for one that cannot be read.
+
+    Nothing vouches for it: whoever removed the lines before can have written this one anew.
+    """
+    try:
+        content = read_line(line)
+    except ValueError:
+        return None
+    return Head(seq=content["seq"] - 1, hash=content["prev"]) if content["seq"] > 1 else None
+
+
+def check_chain(lines: Iterable[str], *, published: Head | None = None, after: Head | None = None) -> Verdict:
     """Look at a whole chain.
 
     Args:
         lines: without line ends, from the first.
+        after: the line that the first one must follow, where those before it are kept elsewhere.
         published: a head that was seen outside of the machine at some time; the chain must contain it.
 
     Returns:
         Every place where the chain does not hold, not only the first.
     """
     faults: list[Fault] = []
-    head: Head | None = None
-    seen = published is None
+    head = after
+    seen = published is None or (after is not None and published == after)
     number = 0
     for number, line in enumerate(lines, start=1):
         try:

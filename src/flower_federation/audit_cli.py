@@ -1,6 +1,6 @@
-"""`federation audit`: looks at a SuperLink's audit. It changes no line and asks no SuperLink: it reads a file.
+"""`federation audit`: looks at a SuperLink's audit. It changes no line and asks no SuperLink: it reads files.
 
-The file is /var/log/flower/audit.jsonl of the SuperLink's VM, or a copy of it.
+They are /var/log/flower/audit.jsonl of the SuperLink's VM, or a copy of it, and the older files beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from flower_appliance.audit_chain import Head, Verdict, check_chain
+from flower_appliance.audit_chain import Fault, Head, Verdict, check_chain
+from flower_appliance.audit_segments import segments
 from flower_federation.errors import InputError
 
 MOST_FAULTS = 20
@@ -25,7 +26,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     audit = subparsers.add_parser(
         "audit",
         help="look at a SuperLink's audit: who did what when, and whether the record is whole",
-        description="The audit is /var/log/flower/audit.jsonl in the SuperLink's VM; give the file or a copy of it.",
+        description="The audit is /var/log/flower/audit.jsonl in the SuperLink's VM; give the file or a copy of it. "
+        "Older files of it, audit-FIRST-LAST.jsonl, are read with it where they lie beside it.",
     )
     commands = audit.add_subparsers(required=True, metavar="COMMAND")
     verify = commands.add_parser(
@@ -40,6 +42,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="a head that was seen before: FL_AUDIT_HEAD of the SuperLink's VM, or a line's seq and hash from the log "
         "pipeline",
     )
+    verify.add_argument(
+        "--after",
+        metavar="SEQ:HASH",
+        help="the last line of those that were moved away: the audit must go on from there",
+    )
     verify.set_defaults(handler=_verify)
     show = commands.add_parser("show", help="show the lines, the last ones last")
     show.add_argument("--last", type=int, default=0, metavar="N", help="only the last N lines that fit")
@@ -53,16 +60,22 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    verdict = check_chain(_lines(arguments.file), published=_head(arguments.head))
+    lines = _lines(arguments.file)
+    verdict = check_chain(
+        (text for _, _, text in lines),
+        published=_head(arguments.head, "--head"),
+        after=_head(arguments.after, "--after"),
+    )
     if arguments.json:
-        print(json.dumps(_document(verdict), indent=2))
+        print(json.dumps(_document(verdict, lines, arguments.file), indent=2))
     elif verdict.intact:
         print(f"{arguments.file}: {verdict.lines} lines, whole; head {verdict.head or 'none'}")
         if arguments.head is None:
             print("without --head, lines that were cut off the end cannot be missed", file=sys.stderr)
     else:
         for fault in verdict.faults[:MOST_FAULTS]:
-            print(f"{arguments.file}:{fault.line}: {fault.what}")
+            file, number = _place(fault, lines, arguments.file)
+            print(f"{file}:{number}: {fault.what}")
         print(f"{arguments.file}: {len(verdict.faults)} faults in {verdict.lines} lines", file=sys.stderr)
     return 0 if verdict.intact else 1
 
@@ -99,14 +112,14 @@ def _fits(line: dict[str, Any], arguments: argparse.Namespace) -> bool:
 
 def _read(path: Path) -> list[dict[str, Any]]:
     found = []
-    for number, text in enumerate(_lines(path), start=1):
+    for file, number, text in _lines(path):
         try:
             line = json.loads(text)
             if not {"seq", "time", "action", "outcome"} <= set(line):
                 raise ValueError
         except (ValueError, TypeError):
             raise InputError(
-                given=f"{path}:{number}: {text[:80]!r}",
+                given=f"{file}:{number}: {text[:80]!r}",
                 rule="every line of an audit is one JSON object with seq, time, action and outcome",
                 reason="this is another file, or it was changed",
                 remedy=f"run federation audit verify {path}",
@@ -115,9 +128,31 @@ def _read(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _lines(path: Path) -> list[str]:
+Line = tuple[Path, int, str]
+"""File, number in it from 1, and text."""
+
+
+def _lines(path: Path) -> list[Line]:
+    """Every line of the audit, the oldest file first."""
+    return [
+        (file, number, text)
+        for file in segments(path) or [path]
+        for number, text in enumerate(_text(file).splitlines(), start=1)
+    ]
+
+
+def _place(fault: Fault, lines: list[Line], path: Path) -> tuple[Path, int]:
+    """File and line of a fault; one more than the last file has where the end is missing."""
+    if fault.line <= len(lines):
+        file, number, _ = lines[fault.line - 1]
+        return file, number
+    file, number, _ = lines[-1] if lines else (path, 0, "")
+    return file, number + 1
+
+
+def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError(
             given=f"{path}: {error.strerror or error}",
@@ -127,24 +162,25 @@ def _lines(path: Path) -> list[str]:
         ) from error
 
 
-def _head(text: str | None) -> Head | None:
+def _head(text: str | None, option: str) -> Head | None:
     if text is None:
         return None
     try:
         return Head.parse(text)
     except ValueError as error:
         raise InputError(
-            given=f"--head {text}",
+            given=f"{option} {text}",
             rule="it is SEQ:HASH",
             reason=str(error),
             remedy="take FL_AUDIT_HEAD of the SuperLink's VM (onevm show), or seq and hash of a line that you kept",
         ) from error
 
 
-def _document(verdict: Verdict) -> dict[str, Any]:
+def _document(verdict: Verdict, lines: list[Line], path: Path) -> dict[str, Any]:
+    places = [(*_place(fault, lines, path), fault.what) for fault in verdict.faults]
     return {
         "intact": verdict.intact,
         "lines": verdict.lines,
         "head": None if verdict.head is None else str(verdict.head),
-        "faults": [{"line": fault.line, "what": fault.what} for fault in verdict.faults],
+        "faults": [{"file": str(file), "line": number, "what": what} for file, number, what in places],
     }

@@ -26,6 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from flower_appliance.audit_chain import Head, check_chain
 from flower_appliance.metrics import CONTENT_TYPE, EXPIRY
+from flower_appliance.roles import CALLS, Call, Role, allowed
 from flower_federation.control_certificate import ControlCertificate, write_folder
 from flower_federation.runs_cli import write_flwr_home
 from flower_federation.tunnel import opened_tunnel
@@ -174,6 +175,33 @@ def test_an_auditor_reads_and_changes_nothing(lab: ControlLab, tmp_path: Path) -
 
     assert {line["outcome"] for line in lines(lab, 3, name="Eve", outcome="refused")} == {"refused"}
     assert all(line["action"] in ("list", "connect") for line in lab.audit(name="Eve", outcome="done"))
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_call_of_flowers_is_let_through_or_refused_as_the_table_of_roles_says(lab: ControlLab, role: Role) -> None:
+    certificate = lab.certificate(f"Every call as {role}", role)
+    refused = {name: call_refused(certificate, call) for name, call in CALLS.items()}
+
+    wanted = {name: "may not call" for name in CALLS if not allowed(role, name)}
+    # An empty request names no run, so none is the caller's own.
+    wanted |= {name: "names no run" for name, call in CALLS.items() if role in call.own_run}
+    assert {name for name, text in refused.items() if text} == set(wanted)
+    assert {name: part in refused[name] for name, part in wanted.items()} == dict.fromkeys(wanted, True)
+    found = lines(lab, len(CALLS), name=certificate.facts.name)
+    assert {line["route"].rpartition("/")[2] for line in found if line["outcome"] == "refused"} == set(wanted)
+
+
+def call_refused(certificate: ControlCertificate, call: Call) -> str:
+    """What the gateway says to a call with an empty request; empty where that reaches Flower, whatever comes of it."""
+    context = tls_context(certificate.ca_certificate, identity=certificate.identity)
+    host, port = certificate.endpoint.rsplit(":", 1)
+    connection = http.client.HTTPSConnection(host, int(port), timeout=10, context=context)
+    try:
+        connection.request("POST", call.path, b"", {"content-type": "application/protobuf"})
+        answer = connection.getresponse()
+        return answer.read().decode() if answer.status == 403 else ""
+    finally:
+        connection.close()
 
 
 def test_prometheus_reads_with_an_auditors_certificate_when_certificates_end_and_leaves_no_line(
