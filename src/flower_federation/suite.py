@@ -15,12 +15,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+from flower_federation.controls import SOURCE, Result, read_controls, read_results, render_report
 from flower_federation.environment import Layout, merged
 from flower_federation.setup import is_offline, project_folder
 
@@ -73,6 +75,8 @@ class Outcome:
     seconds: float
     is_tests: bool = False
     counts: Counts = Counts()
+    results: Mapping[str, Result] = field(default_factory=dict, repr=False)
+    """What came of each test, by `path::name`."""
 
     @property
     def is_empty(self) -> bool:
@@ -181,13 +185,14 @@ def run_stage(stage: Stage, *, layout: Layout, env: dict[str, str], show: Callab
             returncode = _shown(command, layout.project, env, lambda line: show(f"[{stage.label}] {line}"))
         else:
             returncode = subprocess.run(command, cwd=layout.project, env=env, check=False).returncode
-        counts = read_counts(report.read_text()) if report.exists() else Counts()
+        written = report.read_text() if report.exists() else ""
     return Outcome(
         name=stage.name,
         returncode=returncode,
         seconds=round(time.monotonic() - start, 2),
         is_tests=stage.is_tests,
-        counts=counts,
+        counts=read_counts(written) if written else Counts(),
+        results=read_results(written) if written else {},
     )
 
 
@@ -221,6 +226,31 @@ def run_group(group: Sequence[Stage], *, layout: Layout, env: dict[str, str]) ->
         return list(pool.map(lambda stage: run_stage(stage, layout=layout, env=env, show=show), group))
 
 
+def controls_report(outcomes: Sequence[Outcome], folder: Path, *, now: datetime) -> str:
+    """The table of controls with what came of their tests in these stages.
+
+    Args:
+        outcomes: Of every stage.
+        folder: The clone.
+        now: The current instant, aware.
+    """
+    results = {test: result for outcome in outcomes for test, result in outcome.results.items()}
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return render_report(
+        read_controls((folder / SOURCE).read_text(encoding="utf-8")),
+        results,
+        at=now,
+        commit=described.stdout.strip() or "unknown",
+        machine=f"{os.cpu_count()} CPUs, Python {sys.version.split()[0]}",
+    )
+
+
 DESCRIPTION = """\
 Set up this clone and run the whole suite: ruff, mypy, fast tests, then slow tests, end-to-end
 tests and those of the image side by side.
@@ -237,6 +267,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--fast", action="store_true", help="leave out slow and end-to-end tests")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the results of all stages to this file")
+    parser.add_argument(
+        "--controls", metavar="FILE", type=Path, help="also write the table of controls with what came of their tests"
+    )
     arguments, extra = parser.parse_known_args(argv)
     layout = Layout(project=project_folder())
     env = merged(os.environ, layout, offline=is_offline(layout))
@@ -246,8 +279,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         outcomes += run_group(group, layout=layout, env=env)
     passed = all(is_passed(outcome, outcomes) for outcome in outcomes)
     if arguments.json is not None:
-        document = {"passed": passed, "stages": [asdict(outcome) for outcome in outcomes]}
+        stages_told = [{key: value for key, value in asdict(each).items() if key != "results"} for each in outcomes]
+        document = {"passed": passed, "stages": stages_told}
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    if arguments.controls is not None:
+        arguments.controls.parent.mkdir(parents=True, exist_ok=True)
+        arguments.controls.write_text(controls_report(outcomes, layout.project, now=datetime.now(UTC)))
     print()
     print(summary(outcomes, seconds=time.monotonic() - start), flush=True)
     return 0 if passed else 1

@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
     load_ssh_private_key,
 )
@@ -28,7 +27,8 @@ from tests.e2e_support import Project, processes_of
 MARKER = b"PRIVATE KEY"
 _ALIGNMENTS = 3
 _FORMATS = (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL)
-_LINE_FLOOR = 24
+_LEAST_BITS = 32
+"""Of a secret number in a line: fewer are no help to anybody, and would be found by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,32 +50,59 @@ def text_secret(name: str, text: str) -> Secret:
 
 
 def key_secret(name: str, pem: bytes) -> Secret:
-    """A private key: its secret number in bytes, hex, decimal and base64; its PEM as files and CONTEXT have it."""
+    """A private key: its secret numbers in bytes, hex, decimal and base64; its PEM as files and CONTEXT have it.
+
+    Of the PEM's lines those count that hold a part of a secret number, whatever else is in them. A line without one is
+    public, and may stand elsewhere by an accident of lengths: private keys end with their public key, and so do
+    certificates (`tests/unit/test_e2e_evidence.py` makes such a certificate).
+    """
     load = load_ssh_private_key if b"OPENSSH" in pem else load_pem_private_key
     key = load(pem, password=None)
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        number, size = key.private_numbers().private_value, (key.key_size + 7) // 8
-    else:
-        assert isinstance(key, rsa.RSAPrivateKey), type(key)
-        number, size = key.private_numbers().d, key.key_size // 8
-    raw = number.to_bytes(size, "big")
-    spellings = {raw, raw.hex().encode(), raw.hex().upper().encode(), str(number).encode(), *base64_spellings(raw)}
+    assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey), type(key)
+    numbers = secret_numbers(key)
+    spellings: set[bytes] = set()
+    for raw in numbers:
+        number = int.from_bytes(raw, "big")
+        spellings |= {raw, raw.hex().encode(), raw.hex().upper().encode(), str(number).encode(), *base64_spellings(raw)}
     others = (key.private_bytes(Encoding.PEM, form, NoEncryption()) for form in _FORMATS)
-    public = public_bytes(key)
     for text in (pem.strip(), *(other.strip() for other in others)):
-        # A line of its own may be cut off from the others; the first one of an OpenSSH key is the same in all keys.
-        lines = [line for line in text.splitlines()[2:-1] if len(line) >= _LINE_FLOOR]
-        # Private keys end with their public key, and a certificate may have the same lines by an accident of lengths.
-        spellings |= {line for line in lines if base64.b64decode(line) not in public}
+        spellings |= secret_lines(text, numbers)
         spellings |= base64_spellings(text)
     return Secret(name=name, spellings=frozenset(spellings))
 
 
-def public_bytes(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
-    """What everybody may know of a key."""
+def secret_numbers(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> list[bytes]:
+    """What nobody else may know of a key, big-endian and of the length in which files hold it."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return key.public_key().public_numbers().n.to_bytes(key.key_size // 8, "big")
+        return [key.private_numbers().private_value.to_bytes((key.key_size + 7) // 8, "big")]
+    found = key.private_numbers()
+    return [
+        number.to_bytes((number.bit_length() + 7) // 8, "big")
+        for number in (found.d, found.p, found.q, found.dmp1, found.dmq1, found.iqmp)
+    ]
+
+
+def secret_lines(pem: bytes, numbers: list[bytes]) -> set[bytes]:
+    """Lines of a private key's PEM that hold at least 32 bits of one of its secret numbers."""
+    lines = pem.splitlines()[1:-1]
+    encoded = b"".join(lines)
+    content = base64.b64decode(encoded)
+    places = []
+    for number in numbers:
+        # OpenSSH leaves leading zeros out.
+        bare = number.lstrip(b"\0")
+        start = content.find(bare)
+        if start >= 0:  # OpenSSH leaves two of RSA's six out
+            places.append((8 * start, 8 * (start + len(bare))))
+    assert len(places) > len(numbers) / 2, "a private key's file holds its secret numbers"
+    found, begin = set(), 0
+    for line in lines:
+        end = begin + len(line)
+        for first, last in places:
+            if min(6 * end, last) - max(6 * begin, first) >= _LEAST_BITS:
+                found.add(line)
+        begin = end
+    return found
 
 
 def base64_spellings(secret: bytes) -> set[bytes]:
