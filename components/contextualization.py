@@ -18,6 +18,7 @@ from components.data_source import DataSource
 from components.errors import RefusalError
 from components.node_keys import render_epochs
 from components.ports import FLEET_PORT
+from components.trusted_entities import VARIABLE, TrustedEntity, check_trusted, encode_trusted
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -69,6 +70,8 @@ class SuperLinkContext(_CommonContext):
     """Networks that may reach the Control API."""
     num_clients: int | None = None
     """Nodes that a run waits for, as a default for apps."""
+    app_hub: str | None = None
+    """URL of the hub that the SuperLink fetches signed apps from; None: Flower's own."""
 
     def variables(self) -> dict[str, str]:
         """The CONTEXT variables.
@@ -82,6 +85,8 @@ class SuperLinkContext(_CommonContext):
         }
         if self.num_clients is not None:
             values["FL_NUM_CLIENTS"] = str(self.num_clients)
+        if self.app_hub is not None:
+            values["FL_APP_HUB"] = self.app_hub
         return _checked(values)
 
 
@@ -97,6 +102,8 @@ class SuperNodeContext(_CommonContext):
     """How the zone's data gets into the guests."""
     rekeyed: Mapping[str, int] = field(default_factory=dict)
     """How often each node was told to make a new key, by the end of its name (`supernode-1`)."""
+    trusted: tuple[TrustedEntity, ...] | None = None
+    """Whose signature an app needs to run; None: every app runs."""
 
     def variables(self) -> dict[str, str]:
         """The CONTEXT variables.
@@ -119,6 +126,7 @@ class SuperNodeContext(_CommonContext):
                 "FL_NUM_PARTITIONS": str(self.num_partitions),
                 **self.data.variables(),
                 **({"FL_NODE_KEY_EPOCHS": render_epochs(self.rekeyed)} if self.rekeyed else {}),
+                **({} if self.trusted is None else {VARIABLE: encode_trusted(check_trusted(self.trusted))}),
             }
         )
 

@@ -1,7 +1,8 @@
 """FederationPKI: the federation's CA, the SuperLink's certificate, the signer of bundles, the Control API's clients.
 
-It makes no key for a SuperNode (each makes its own, in its VM) and never exports the CA's key: that one stays in the
-state of the central stack, encrypted. With certificates of the operator's own CA it makes none but the Control API's
+It makes no key for a SuperNode (each makes its own, in its VM), and none for the SuperLink where that VM makes its own:
+it signs what it is asked for then. It never exports the CA's key: that one stays in the state of the central stack,
+encrypted. With certificates of the operator's own CA it makes none but the Control API's
 client certificates: it checks them and passes them on.
 """
 
@@ -30,6 +31,7 @@ from components.pki_rules import (
     lifetimes,
     server_identities,
 )
+from components.server_key import SERVER_NAME, STACK, VM, check_place, check_request
 
 # P-384 throughout: flwr 1.41.0 makes SuperNode keys of this curve, and serves TLS with a PKCS#8 key of it (2026-11-24).
 _ALGORITHM = "ECDSA"
@@ -57,6 +59,9 @@ class FederationPKIArgs:
     """Which generation of the CA signs, and which are trusted."""
     own: OwnCertificates | None = None
     """Certificates of the operator's own CA; lifetimes are that CA's then."""
+    server_key: str | None = None
+    """Where the server's key is made: `vm` (in the SuperLink's VM, which is the default; `sign_server` makes its
+    certificate) or `stack` (here). Certificates of an own CA come with their key."""
     people: Sequence[Person] = ()
     """Who gets a client certificate for the Control API, besides the stack itself."""
     client_validity: timedelta = DEFAULT_CLIENT_VALIDITY
@@ -79,10 +84,12 @@ class FederationPKI(pulumi.ComponentResource):
     """PEM; public. Two certificates while one CA takes over from another."""
     ca_fingerprint: pulumi.Output[str]
     """sha256 of the CA's DER, lower-case hex, or two of them with a space between; public."""
-    server_certificate: pulumi.Output[str]
-    """PEM, with the certificates that lead to an own CA's root; public."""
-    server_key: pulumi.Output[str]
-    """PEM (PKCS#8); secret."""
+    server_certificate: pulumi.Output[str] | None
+    """PEM, with the certificates that lead to an own CA's root; public. None until `sign_server` has made it."""
+    server_key: pulumi.Output[str] | None
+    """PEM (PKCS#8); secret. None where the SuperLink's VM makes it."""
+    server_identities: pulumi.Output[ServerIdentities]
+    """What the server's certificate covers."""
     bundle_certificate: pulumi.Output[str] | None
     """PEM of the certificate for signing join bundles; public. None where an own CA gave none."""
     bundle_key: pulumi.Output[str] | None
@@ -100,11 +107,17 @@ class FederationPKI(pulumi.ComponentResource):
             ca_validity=args.ca_validity, leaf_validity=args.leaf_validity, early_renewal=args.early_renewal
         )
         identities = _identities(args)
+        self._place = check_place(
+            args.server_key or (VM if args.own is None else STACK), own_ca=args.own is not None, where="server_key"
+        )
         warnings = () if args.own is None else check_own_certificates(args.own, _plain_identities(args))
         people = check_people(args.people)
         client_hours(args.client_validity)
         super().__init__("flower:index:FederationPKI", name, None, opts)
+        self.server_identities = identities
+        self.server_certificate = self.server_key = None
         if args.own is None:
+            self._name, self._organization, self._spans = name, organization, spans
             self._make(name, organization, spans, identities, args.ca)
         else:
             self._pass_on(args.own)
@@ -143,16 +156,9 @@ class FederationPKI(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         authorities = {number: self._authority(name, organization, spans, number) for number in plan.trusted}
         ca_key, ca = authorities[plan.signer]
-        server_key = tls.PrivateKey(f"{name}-server-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
-        request = tls.CertRequest(
-            f"{name}-server-request",
-            private_key_pem=server_key.private_key_pem,
-            subject=tls.CertRequestSubjectArgs(common_name="Flower SuperLink", organization=organization),
-            dns_names=identities.apply(lambda known: list(known.dns_names)),
-            ip_addresses=identities.apply(lambda known: list(known.addresses)),
-            opts=child,
-        )
-        server = self._signed(f"{name}-server", request, ca_key, ca, spans, purpose="server_auth")
+        self._signer = (ca_key, ca)
+        if self._place == STACK:
+            self._make_server(name, organization, identities)
         bundle_key = tls.PrivateKey(f"{name}-bundle-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
         bundle_request = tls.CertRequest(
             f"{name}-bundle-request",
@@ -160,16 +166,52 @@ class FederationPKI(pulumi.ComponentResource):
             subject=tls.CertRequestSubjectArgs(common_name=SIGNER_NAME, organization=organization),
             opts=child,
         )
-        signer = self._signed(f"{name}-bundle", bundle_request, ca_key, ca, spans, purpose="code_signing")
+        signer = self._signed(
+            f"{name}-bundle", bundle_request.cert_request_pem, ca_key, ca, spans, purpose="code_signing"
+        )
 
         self.ca_certificate = pulumi.Output.all(*(each.cert_pem for _, each in authorities.values())).apply(
             lambda pems: str(pems[0]) if len(pems) == 1 else bundle(pems)
         )
+        self.bundle_certificate = signer.cert_pem
+        self.bundle_key = pulumi.Output.secret(bundle_key.private_key_pem_pkcs8)
+
+    def sign_server(self, request_pem: pulumi.Output[str]) -> pulumi.Output[str]:
+        """Sign what the SuperLink's VM asks for; the certificate has the place of one that the stack made itself.
+
+        Args:
+            request_pem: Its signing request. Anything but what the stack would ask for itself is refused once known.
+
+        Returns:
+            The certificate, PEM; also in `server_certificate` from now on.
+        """
+        checked = pulumi.Output.all(request_pem, self.server_identities).apply(
+            lambda known: check_request(str(known[0]), known[1], organization=self._organization)
+        )
+        ca_key, ca = self._signer
+        server = self._signed(f"{self._name}-server", checked, ca_key, ca, self._spans, purpose="server_auth")
+        self.server_certificate = server.cert_pem
+        return server.cert_pem
+
+    def _make_server(self, name: str, organization: str, identities: pulumi.Output[ServerIdentities]) -> None:
+        """Key and certificate of the server, both in the stack's state."""
+        child = pulumi.ResourceOptions(parent=self)
+        server_key = tls.PrivateKey(f"{name}-server-key", algorithm=_ALGORITHM, ecdsa_curve=_CURVE, opts=child)
+        request = tls.CertRequest(
+            f"{name}-server-request",
+            private_key_pem=server_key.private_key_pem,
+            subject=tls.CertRequestSubjectArgs(common_name=SERVER_NAME, organization=organization),
+            dns_names=identities.apply(lambda known: list(known.dns_names)),
+            ip_addresses=identities.apply(lambda known: list(known.addresses)),
+            opts=child,
+        )
+        ca_key, ca = self._signer
+        server = self._signed(
+            f"{name}-server", request.cert_request_pem, ca_key, ca, self._spans, purpose="server_auth"
+        )
         self.server_certificate = server.cert_pem
         # Secret by itself, whatever the plugin in use says of its outputs.
         self.server_key = pulumi.Output.secret(server_key.private_key_pem_pkcs8)
-        self.bundle_certificate = signer.cert_pem
-        self.bundle_key = pulumi.Output.secret(bundle_key.private_key_pem_pkcs8)
 
     def _authority(
         self, name: str, organization: str, spans: Lifetimes, number: int
@@ -197,7 +239,7 @@ class FederationPKI(pulumi.ComponentResource):
     def _signed(
         self,
         name: str,
-        request: tls.CertRequest,
+        request_pem: pulumi.Output[str],
         ca_key: tls.PrivateKey,
         ca: tls.SelfSignedCert,
         spans: Lifetimes,
@@ -206,7 +248,7 @@ class FederationPKI(pulumi.ComponentResource):
     ) -> tls.LocallySignedCert:
         return tls.LocallySignedCert(
             name,
-            cert_request_pem=request.cert_request_pem,
+            cert_request_pem=request_pem,
             ca_cert_pem=ca.cert_pem,
             ca_private_key_pem=ca_key.private_key_pem,
             allowed_uses=["digital_signature", purpose],

@@ -1,7 +1,8 @@
 """FlowerSuperLink: the federation's server in one zone, as a OneFlow service of one VM.
 
-It makes no certificate and opens no port: FederationPKI and the zone's network do. The server's private key goes into
-this VM's own template and nowhere else; OneFlow documents carry no setting.
+It makes no certificate and opens no port: FederationPKI and the zone's network do. The server's private key is made in
+the VM and stays there, or, where the stack has made it, goes into this VM's own template and nowhere else; OneFlow
+documents carry no setting.
 """
 
 from __future__ import annotations
@@ -15,13 +16,26 @@ import pulumi
 import pulumi_opennebula as opennebula
 from components.contextualization import SuperLinkContext, encode_certificates, encode_private_key, fleet_endpoint
 from components.live_context import live_context, with_revision
+from components.node_names import service_vms_pattern
 from components.package_source import PackageSource, disk_images, state_variables
 from components.ports import CONTROL_PORT
+from components.published_keys import PublishedVm
+from components.server_key import REQUEST, REQUEST_VARIABLES, OwnServerKey, published_request, request_variables
 from components.service_documents import Role, service_template
 from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory
 from components.versions import check_version
 
 ROLE = Role(name="superlink", min_vms=1, max_vms=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenServerKey:
+    """The server's key and certificate are made elsewhere, and given to the VM."""
+
+    certificate: pulumi.Input[str]
+    """PEM, valid for the SuperLink's address and for 127.0.0.1 and localhost."""
+    key: pulumi.Input[str]
+    """PEM; kept secret whether or not it comes as a secret."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,16 +57,16 @@ class FlowerSuperLinkArgs:
     """The federation's CA, PEM."""
     ca_fingerprint: pulumi.Input[str]
     """sha256 of the CA's DER, hex."""
-    server_certificate: pulumi.Input[str]
-    """PEM, valid for `address` and for 127.0.0.1 and localhost."""
-    server_key: pulumi.Input[str]
-    """PEM; kept secret whether or not it comes as a secret."""
+    server: OwnServerKey | GivenServerKey
+    """Who makes the server's key."""
     control_ca: pulumi.Input[str]
     """PEM of the CA that issues the Control API's client certificates."""
     admin_networks: Sequence[IPv4Network]
     """From where the Control API may be reached, with such a certificate."""
     endpoint_host: str | None = None
     """Name under which zones reach the SuperLink; None is its address."""
+    app_hub: str | None = None
+    """URL of the hub that signed apps are fetched from; None is Flower's own."""
     num_clients: int | None = None
     """Nodes that a run waits for, as a default for apps."""
     memory_mb: int = 1024
@@ -98,7 +112,8 @@ class FlowerSuperLink(pulumi.ComponentResource):
         check_version(args.flower_version, where="flowerVersion")
         check_memory(args.memory_mb, floor_mb=SUPERLINK_MEMORY_FLOOR_MB, where="superlink.memoryMb")
         check_cpu(args.cpu, where="superlink.cpu")
-        context = with_revision(_context(args))
+        base = _context(args)
+        context = with_revision(base)
         super().__init__("flower:index:FlowerSuperLink", name, None, opts)
         # A service that is replaced must have freed the SuperLink's only address before its successor asks for it.
         options = pulumi.ResourceOptions(parent=self, provider=args.provider, delete_before_replace=True)
@@ -148,6 +163,10 @@ class FlowerSuperLink(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create="10m", delete="5m"),
             ),
         )
+        if isinstance(args.server, OwnServerKey):
+            # The template cannot hold the certificate: it is made for a key that a VM made which came of the template.
+            certificate = args.server.sign(self._request(name, args, args.server))
+            context = with_revision({**base, "FL_SERVER_CERT": certificate.apply(encode_certificates)})
         self.live = live_context(
             f"{name}-live-context",
             service=self.service,
@@ -172,9 +191,45 @@ class FlowerSuperLink(pulumi.ComponentResource):
             }
         )
 
+    def _request(self, name: str, args: FlowerSuperLinkArgs, server: OwnServerKey) -> pulumi.Output[str]:
+        """The signing request of the VM that runs, for the names and the key that are asked for now."""
+        wanted = _asked_for(args, server)
+        asked = opennebula.ServiceContext(
+            f"{name}-server-request",
+            service_id=self.service.id.apply(int),
+            role=ROLE.name,
+            variables={key: wanted.apply(lambda found, key=key: found[key]) for key in REQUEST_VARIABLES},  # type: ignore[misc]
+            acknowledgement=REQUEST,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=args.provider,
+                custom_timeouts=pulumi.CustomTimeouts(create="5m", update="5m"),
+            ),
+        )
+        found = opennebula.get_virtual_machines_output(
+            # Its VMs are unknown while the request is about to change, so that a preview does not read an old answer.
+            name_regex=pulumi.Output.all(self.service.id, asked.vm_ids).apply(
+                lambda known: service_vms_pattern(str(known[0]))
+            ),
+            sort_on="name",
+            opts=pulumi.InvokeOutputOptions(provider=args.provider, depends_on=[self.service, asked]),
+        )
+        published = found.apply(
+            lambda result: [
+                PublishedVm(name=vm.name or "", attributes=dict(vm.tags or {})) for vm in result.virtual_machines
+            ]
+        )
+        return pulumi.Output.all(published, wanted).apply(lambda known: published_request(known[0], wanted=known[1]))
+
+
+def _asked_for(args: FlowerSuperLinkArgs, server: OwnServerKey) -> pulumi.Output[dict[str, str]]:
+    return server.identities.apply(
+        lambda known: request_variables(known, federation=args.federation, epoch=server.epoch)
+    )
+
 
 def _context(args: FlowerSuperLinkArgs) -> dict[str, pulumi.Input[str]]:
-    """The VM's CONTEXT; of all its values the server key alone is a secret, so that previews show the others."""
+    """The VM's CONTEXT; of all its values a server key alone is a secret, so that previews show the others."""
     plain = SuperLinkContext(
         federation=args.federation,
         zone=args.zone,
@@ -183,6 +238,7 @@ def _context(args: FlowerSuperLinkArgs) -> dict[str, pulumi.Input[str]]:
         project_url=args.project_url,
         admin_networks=args.admin_networks,
         num_clients=args.num_clients,
+        app_hub=args.app_hub,
     ).variables()
     onegate = {} if args.onegate_ca is None else {"FL_ONEGATE_CA": encode_certificates(args.onegate_ca)}
     return {
@@ -193,6 +249,15 @@ def _context(args: FlowerSuperLinkArgs) -> dict[str, pulumi.Input[str]]:
         "FL_CA_CERT": pulumi.Output.from_input(args.ca_certificate).apply(encode_certificates),
         "FL_CA_FINGERPRINT": args.ca_fingerprint,
         "FL_CONTROL_CA": pulumi.Output.from_input(args.control_ca).apply(encode_certificates),
-        "FL_SERVER_CERT": pulumi.Output.from_input(args.server_certificate).apply(encode_certificates),
-        "FL_SERVER_KEY": pulumi.Output.secret(args.server_key).apply(encode_private_key),
+        **_server_variables(args),
+    }
+
+
+def _server_variables(args: FlowerSuperLinkArgs) -> dict[str, pulumi.Input[str]]:
+    if isinstance(args.server, OwnServerKey):
+        wanted = _asked_for(args, args.server)
+        return {key: wanted.apply(lambda found, key=key: found[key]) for key in REQUEST_VARIABLES}  # type: ignore[misc]
+    return {
+        "FL_SERVER_CERT": pulumi.Output.from_input(args.server.certificate).apply(encode_certificates),
+        "FL_SERVER_KEY": pulumi.Output.secret(args.server.key).apply(encode_private_key),
     }

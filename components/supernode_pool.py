@@ -23,6 +23,7 @@ from components.published_keys import PublishedVm, read_nodes
 from components.roster import Node
 from components.service_documents import Role, scaled, service_template
 from components.sizing import SUPERNODE_MEMORY_FLOOR_MB, AddressPlan, check_cpu, check_memory, check_pool_size
+from components.trusted_entities import TrustedEntity
 from components.versions import check_version
 
 ROLE_NAME = "supernode"
@@ -59,6 +60,8 @@ class FlowerSupernodePoolArgs:
     """How the zone's data gets into the guests."""
     rekeyed: Mapping[str, int] = field(default_factory=dict)
     """How often each node was told to make a new key, by the end of its name (`supernode-1`); none: never."""
+    trusted: tuple[TrustedEntity, ...] | None = None
+    """Whose signature an app needs to run on the zone's data; None: every app runs that the centre sends."""
     memory_mb: int = 1024
     cpu: float = 1.0
     """Share of a physical CPU."""
@@ -181,6 +184,7 @@ def _context(args: FlowerSupernodePoolArgs) -> dict[str, pulumi.Input[str]]:
         num_partitions=args.num_partitions,
         data=args.data,
         rekeyed=args.rekeyed,
+        trusted=args.trusted,
     ).variables()
     authorities = {"FL_ONEGATE_CA": args.onegate_ca, "FL_DATA_CA": args.data.ca_certificate}
     # A signed URL opens the data to whoever has it.

@@ -21,9 +21,10 @@ from components.pki_rules import expiry_warning
 from components.ports import Rule
 from components.revocation import without_revoked
 from components.roster import Node, ZoneRoll, enrol, read_roll
+from components.server_key import OwnServerKey
 from components.stack_facts import read_outputs
-from components.superlink import FlowerSuperLink, FlowerSuperLinkArgs
-from infra.central_settings import CentralSettings, TrustedZone
+from components.superlink import FlowerSuperLink, FlowerSuperLinkArgs, GivenServerKey
+from infra.central_settings import CentralSettings, SuperLinkSettings, TrustedZone
 from infra.cloud import zone_provider
 from infra.network import appliance_image, zone_network
 
@@ -58,11 +59,11 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             own=_own_certificates(settings, now),
             people=settings.control.people,
             client_validity=settings.control.validity,
+            server_key=superlink_settings.server_key,
         ),
     )
     if settings.certificates.own is None:
         pki.ca_certificate.apply(_tell_expiry(f"CA certificate of the federation {common.federation}", now))
-        pki.server_certificate.apply(_tell_expiry("server certificate of the SuperLink", now))
     network = zone_network(common, settings.site.network, _rules(settings), provider=provider)
     superlink = FlowerSuperLink(
         common.zone,
@@ -78,11 +79,11 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             image_id=appliance_image(common, settings.site.image, provider=provider),
             ca_certificate=pki.ca_certificate,
             ca_fingerprint=pki.ca_fingerprint,
-            server_certificate=pki.server_certificate,
-            server_key=pki.server_key,
+            server=_server(pki, superlink_settings),
             control_ca=pki.control_ca_certificate,
             admin_networks=settings.admin_networks,
             num_clients=settings.num_clients,
+            app_hub=superlink_settings.app_hub,
             memory_mb=superlink_settings.memory_mb,
             cpu=superlink_settings.cpu,
             vcpu=superlink_settings.vcpu,
@@ -93,6 +94,10 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             onegate_ca=settings.cloud.onegate_ca,
         ),
     )
+    if pki.server_certificate is None:
+        raise RuntimeError("nobody has made a certificate for the SuperLink")
+    if settings.certificates.own is None:
+        pki.server_certificate.apply(_tell_expiry("server certificate of the SuperLink", now))
     return {
         "superlink_fleet_endpoint": superlink.fleet_endpoint,
         "superlink_control_endpoint": superlink.control_endpoint,
@@ -133,6 +138,12 @@ def _tell_expiry(what: str, now: datetime) -> Callable[[str], None]:
             pulumi.log.warn(warning)
 
     return tell
+
+
+def _server(pki: FederationPKI, settings: SuperLinkSettings) -> OwnServerKey | GivenServerKey:
+    if pki.server_certificate is not None and pki.server_key is not None:
+        return GivenServerKey(certificate=pki.server_certificate, key=pki.server_key)
+    return OwnServerKey(identities=pki.server_identities, epoch=settings.server_key_epoch, sign=pki.sign_server)
 
 
 def _own_certificates(settings: CentralSettings, now: datetime) -> OwnCertificates | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from components.authorities import CaPlan
 from components.node_names import check_zone_name
 from components.revocation import check_revoked
+from components.server_key import check_place
 from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory, check_superlink_address
 from components.stack_facts import qualified
 from components.zone_answer import ANSWERS_FOLDER
@@ -30,7 +32,7 @@ CENTRAL_KEYS = (
     *EGRESS_KEYS,
     *ROLLOVER_KEYS,
 )
-_SUPERLINK_KEYS = ("address", "host", "names", "memoryMb", "cpu", "vcpu")
+_SUPERLINK_KEYS = ("address", "host", "names", "memoryMb", "cpu", "vcpu", "serverKey", "serverKeyEpoch", "appHub")
 _ZONE_KEYS = ("name", "stack", "answer", "maxNodes", "networks", "revoked")
 
 
@@ -46,6 +48,12 @@ class SuperLinkSettings:
     memory_mb: int
     cpu: float
     vcpu: int
+    server_key: str | None
+    """Where its key is made, `vm` or `stack`; None: where FederationPKI makes it by default."""
+    server_key_epoch: int
+    """How often a new key was asked for."""
+    app_hub: str | None
+    """URL of the hub that it fetches signed apps from; None: Flower's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +112,9 @@ def read_central(
         SeveralRefusalsError: Something was refused, here or before.
     """
     superlink_section = problems.attempt(lambda: section.section("superlink", known=_SUPERLINK_KEYS))
-    superlink = problems.attempt(lambda: _read_superlink(superlink_section, problems, site), given=(superlink_section,))
+    superlink = problems.attempt(
+        lambda: _read_superlink(superlink_section, problems, site, own_ca=section.has("ca")), given=(superlink_section,)
+    )
     admin_networks = problems.attempt(lambda: section.networks("adminNetworks"))
     num_clients = problems.attempt(lambda: section.integer("numClients") if section.has("numClients") else None)
     zone_sections = problems.attempt(lambda: section.sections("zones", known=_ZONE_KEYS))
@@ -132,7 +142,7 @@ def read_central(
     )
 
 
-def _read_superlink(section: Section, problems: Problems, site: Site) -> SuperLinkSettings:
+def _read_superlink(section: Section, problems: Problems, site: Site, *, own_ca: bool) -> SuperLinkSettings:
     address = problems.attempt(lambda: section.address("address"))
     addresses = UNKNOWN if site.network is UNKNOWN else site.network.addresses  # type: ignore[comparison-overlap]
     problems.attempt(lambda: check_superlink_address(address, site.network.addresses), given=(address, addresses))
@@ -147,7 +157,35 @@ def _read_superlink(section: Section, problems: Problems, site: Site) -> SuperLi
         ),
         cpu=problems.attempt(lambda: check_cpu(section.number("cpu", 1.0), where="superlink.cpu")),
         vcpu=problems.attempt(lambda: section.integer("vcpu", 2)),
+        server_key=problems.attempt(lambda: _read_key_place(section, own_ca)),
+        server_key_epoch=problems.attempt(lambda: _read_key_epoch(section)),
+        app_hub=problems.attempt(lambda: _read_app_hub(section)),
     )
+
+
+def _read_key_place(section: Section, own_ca: bool) -> str | None:
+    if not section.has("serverKey"):
+        return None
+    return check_place(section.text("serverKey"), own_ca=own_ca, where=section.name("serverKey"))
+
+
+def _read_app_hub(section: Section) -> str | None:
+    url = section.optional_text("appHub")
+    if url is not None and re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", url) is None:
+        raise section.wrong(
+            "appHub",
+            url,
+            "an http or https URL such as https://hub.example/v1, without a query",
+            reason="the SuperLink asks for apps below it, at /hub/fetch-fab",
+        )
+    return None if url is None else url.rstrip("/")
+
+
+def _read_key_epoch(section: Section) -> int:
+    epoch = section.integer("serverKeyEpoch", 0)
+    if epoch < 0:
+        raise section.wrong("serverKeyEpoch", epoch, "0 or more", reason="it counts how often a new key was asked for")
+    return epoch
 
 
 def _read_zone(section: Section, problems: Problems, machine: Surroundings) -> TrustedZone:

@@ -71,6 +71,7 @@ def declare(settings: ZoneSettings, *, now: datetime) -> dict[str, pulumi.Input[
             num_partitions=settings.partitions,
             data=settings.data,
             rekeyed=settings.rekeyed,
+            trusted=settings.trusted,
             memory_mb=settings.supernode.memory_mb,
             cpu=settings.supernode.cpu,
             vcpu=settings.supernode.vcpu,

@@ -13,6 +13,7 @@ from components.node_keys import parse_epochs
 from components.node_names import PARTITIONS_PER_ZONE, check_partition_base
 from components.sizing import SUPERNODE_MEMORY_FLOOR_MB, check_cpu, check_memory, check_pool_size
 from components.stack_facts import qualified
+from components.trusted_entities import TrustedEntity, check_trusted
 from infra.cloud_settings import CloudSettings, Surroundings
 from infra.config_reader import UNKNOWN, Problems, Section
 from infra.data_settings import KEYS as DATA_KEYS
@@ -20,10 +21,21 @@ from infra.data_settings import read_data
 from infra.egress_settings import EGRESS_KEYS, EgressSettings, read_egress
 from infra.site_settings import Common, Site
 
-ZONE_KEYS = ("central", "supernodes", "supernode", "partitionBase", "partitions", "data", "nodeKeyEpochs", *EGRESS_KEYS)
+ZONE_KEYS = (
+    "central",
+    "supernodes",
+    "supernode",
+    "partitionBase",
+    "partitions",
+    "data",
+    "nodeKeyEpochs",
+    "trustedEntities",
+    *EGRESS_KEYS,
+)
 _CENTRAL_KEYS = ("stack", "bundle", "caFingerprint")
 _SUPERNODE_KEYS = ("memoryMb", "cpu", "vcpu", "gpu")
 _GPU_KEYS = ("profile", "cards")
+_ENTITY_KEYS = ("id", "key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +75,8 @@ class ZoneSettings:
     data: DataSource
     rekeyed: Mapping[str, int]
     """How often each node was told to make a new key, by the end of its name."""
+    trusted: tuple[TrustedEntity, ...] | None
+    """Whose signature an app needs to run on the zone's data; None: every app runs."""
     egress: EgressSettings
 
 
@@ -92,6 +106,7 @@ def read_zone(
     data = problems.attempt(lambda: section.section("data", known=DATA_KEYS))
     source_of_data = problems.attempt(lambda: read_data(data, machine), given=(data,))
     rekeyed = problems.attempt(lambda: parse_epochs(section.texts("nodeKeyEpochs"), where="nodeKeyEpochs"))
+    trusted = problems.attempt(lambda: _read_trusted(section))
     egress = read_egress(section, problems)
     problems.finish()
     return ZoneSettings(
@@ -105,6 +120,7 @@ def read_zone(
         partitions=partitions,
         data=source_of_data,
         rekeyed=rekeyed,
+        trusted=trusted,
         egress=egress,
     )
 
@@ -150,6 +166,13 @@ def _read_gpu(section: Section) -> tuple[TemplateSection, ...]:
     if not section.has("profile") and not section.has("cards"):
         return ()
     return passthrough(section.text("profile"), cards=section.integer("cards", 1))
+
+
+def _read_trusted(section: Section) -> tuple[TrustedEntity, ...] | None:
+    if not section.has("trustedEntities"):
+        return None
+    entries = section.sections("trustedEntities", known=_ENTITY_KEYS)
+    return check_trusted([TrustedEntity(id=entry.text("id"), key=entry.text("key")) for entry in entries])
 
 
 def _read_partitions(section: Section) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc  # type: ignore[import-untyped]
@@ -18,6 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pulumi.runtime import MockCallArgs, MockResourceArgs
+
+from components.server_key import REQUEST
+from flower_appliance.machine import Machine
+from flower_appliance.serverkey import Wanted, ensure_request
 
 T = TypeVar("T")
 
@@ -91,8 +97,16 @@ class RecordingCloud(pulumi.runtime.Mocks):
         if args.token == READ_OUTPUTS:
             return self._read_outputs(str(args.args["name"])), []
         if args.token == GET_VMS:
-            return {"id": "vms", "virtualMachines": self.vms}, []
+            return {"id": "vms", "virtualMachines": [*self.vms, *self._superlink_vms()]}, []
         return {"id": 7}, []
+
+    def _superlink_vms(self) -> list[dict[str, Any]]:
+        """What a SuperLink's VM answers to who asks for its signing request."""
+        asked = [each.inputs["variables"] for each in self.of(LIVE) if each.inputs["acknowledgement"] == REQUEST]
+        return [
+            {"id": 3, "name": "superlink_0_(service_15)", "tags": {"READY": "YES", **request_tags(variables)}}
+            for variables in asked
+        ]
 
     def _read_outputs(self, name: str) -> dict[str, Any]:
         if self.backend_error is not None:
@@ -225,6 +239,28 @@ def published_vm(number: int, *, key: int | None = None, service: int = 15) -> d
         "name": f"supernode_{number}_(service_{service})",
         "tags": {"FL_NODE_PUBKEY": base64.b64encode(line.encode()).decode(), "READY": "YES"},
     }
+
+
+def request_tags(variables: Mapping[str, str]) -> dict[str, str]:
+    """Attributes of a VM that was given these variables; made by the appliance's own code, once for each."""
+    return _request_tags(tuple(sorted(variables.items())))
+
+
+@cache
+def _request_tags(variables: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    given = dict(variables)
+    with tempfile.TemporaryDirectory() as root:
+        machine = Machine(root=Path(root), loopback="127.0.0.1", address="127.0.0.1", bin_dir=Path("/"))
+        request = ensure_request(
+            machine,
+            Wanted(
+                names=tuple(given["FL_SERVER_NAMES"].split()),
+                organization="demo",
+                epoch=int(given["FL_SERVER_KEY_EPOCH"]),
+                answer=given[REQUEST],
+            ),
+        )
+    return {REQUEST: given[REQUEST], "FL_SERVER_CSR": base64.b64encode(request.encode()).decode()}
 
 
 def _tls_outputs(type_: str, name: str) -> dict[str, Any]:

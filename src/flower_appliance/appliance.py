@@ -15,24 +15,26 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from flower_appliance.apply import Applied, apply, owner_of, remember
+from flower_appliance.apply import Applied, apply, clear_obsolete, owner_of, remember
 from flower_appliance.audit_events import EVENTS_LOG, events_of, fingerprints, read_head, write_events
+from flower_appliance.checks import Check
 from flower_appliance.childwatch import ChildWatch
 from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.contextwatch import ContextWatch
 from flower_appliance.database import prepare_database
-from flower_appliance.enrolment import Enrolment, ask_enrolment
+from flower_appliance.enrolment import Enrolment, ask_enrolment, may_start
 from flower_appliance.errors import ApplianceError, OneGateError, PlanError, Problem
 from flower_appliance.files import write_if_changed
 from flower_appliance.liveness import Liveness
 from flower_appliance.machine import LOGS, SUPERLINK_STATE, Machine
 from flower_appliance.onegate import OneGate, OwnVm
 from flower_appliance.places import is_own_file_system
-from flower_appliance.plan import SUPERNODE_UNIT, Check, File, Plan, plan
+from flower_appliance.plan import SUPERNODE_UNIT, File, Plan, plan
 from flower_appliance.provisioning import Provisioning, not_mounted
 from flower_appliance.provisions import render_mount
 from flower_appliance.publisher import Publisher, encoded
 from flower_appliance.readiness import Verdict, run_checks
+from flower_appliance.serverkey import held_keys
 from flower_appliance.services import Host, MakeServices, no_files
 from flower_appliance.supervisor import Finished, Listener, Program, Supervisor
 from flower_appliance.version import FLOWER_VERSION
@@ -192,7 +194,7 @@ class Appliance:
             if isinstance(context, SuperNodeContext) and context.partition_id is None and not self._vm_name:
                 await self._meet_onegate()
             machine = self._guest.machine(self._vm_name)
-            wanted = plan(context, machine)
+            wanted = plan(context, machine, server_keys=held_keys(machine))
             extra_files = self._service_files(wanted)
             if not await self._on_its_volume(wanted, machine):
                 return
@@ -209,13 +211,19 @@ class Appliance:
             self._publisher.set({"FL_ERROR": encoded(self._refusal), "FL_READY": "NO"})
             return
         self._refusal = ""
+        if self._plan is not None and self._plan.awaits_certificate and not wanted.awaits_certificate:
+            self._ready = False  # what was proven was that the machine works without its gateway
         LOG.info("plan for a %s: wrote %s", wanted.role, ", ".join(applied.written) or "nothing")
+        if wanted.awaits_certificate:
+            LOG.info("no certificate for this machine's server key yet: the gateway waits for it")
         self._plan, self._applied = wanted, applied
         self._supervisor.set_log_level(context.log_level)
         self._publisher.set(
             {
                 **wanted.attributes,
                 "FL_NODE_PUBKEY": encoded(applied.public_key) if applied.public_key else "",
+                "FL_SERVER_CSR": encoded(applied.server_request) if applied.server_request else "",
+                "FL_SERVER_REQUEST": wanted.server_key.answer if wanted.server_key is not None else "",
                 "FL_ERROR": "",
             }
         )
@@ -266,6 +274,10 @@ class Appliance:
             if not await self._supervisor.reload(name):
                 await self._supervisor.restart(name)
         remember(self._applied, machine)
+        try:
+            clear_obsolete(self._plan, machine)
+        except OSError as error:
+            LOG.error("what is no longer used stays where it is: %s", error)
         self._applied = replace(self._applied, changed_units=(), reloading_units=())
 
     async def _round(self) -> None:
@@ -324,12 +336,14 @@ class Appliance:
         if plan.enrolment is not None and not self._liveness.connected:
             question = plan.enrolment
             answer = await self._unless_stopped(lambda: ask_enrolment(question, now=self._now()))
-            if answer is Enrolment.UNKNOWN_KEY and not self._liveness.connected:
-                if running or not self._liveness.refused:
-                    LOG.info(
-                        "the SuperLink does not know this node's key yet; asking again every %.0f s", ASK_ENROLMENT_S
-                    )
-                self._liveness = self._liveness.turned_away()
+            if not may_start(answer, refused=self._liveness.refused) and not self._liveness.connected:
+                if answer is Enrolment.UNKNOWN_KEY:
+                    if running or not self._liveness.refused:
+                        LOG.info(
+                            "the SuperLink does not know this node's key yet; asking again every %.0f s",
+                            ASK_ENROLMENT_S,
+                        )
+                    self._liveness = self._liveness.turned_away()
                 await self._supervisor.reconcile((), changed=())
                 return
         if not running or (self._applied is not None and self._applied.changed_units):
@@ -342,7 +356,7 @@ class Appliance:
         away at a time.
         """
         enrolled = plan.enrolment is not None and not self._liveness.refused
-        if plan.revision and not (enrolled and not self._liveness.connected):
+        if plan.revision and not plan.awaits_certificate and not (enrolled and not self._liveness.connected):
             self._publisher.set({"FL_CONTEXT_REVISION": plan.revision})
 
     def _failed(self, problems: list[Problem]) -> None:
@@ -379,6 +393,8 @@ class Appliance:
     def _publish_state(self) -> None:
         if not self._ready or self._plan is None:
             state = "starting"
+        elif self._plan.awaits_certificate:
+            state = "waiting"
         elif self._plan.role == "supernode":
             state = self._liveness.state
         else:

@@ -17,6 +17,7 @@ from flower_appliance.loopback import LoopbackFiles, ensure_loopback_identity
 from flower_appliance.machine import LOOPBACK_CA, LOOPBACK_CERT, LOOPBACK_KEY, STATE, Machine
 from flower_appliance.nodekey import ensure_node_key
 from flower_appliance.plan import File, Plan
+from flower_appliance.serverkey import ensure_request, held_keys
 
 APPLIED = f"{STATE}/applied.json"
 
@@ -35,6 +36,8 @@ class Applied:
     """Digest of every unit of the plan, and of what it takes by a reload."""
     public_key: str
     """The node's public key line; empty for a role without one."""
+    server_request: str = ""
+    """The server's signing request, PEM; empty where this machine makes no key for it."""
 
 
 def apply(plan: Plan, machine: Machine, *, extra_files: tuple[File, ...] = ()) -> Applied:
@@ -63,6 +66,10 @@ def apply(plan: Plan, machine: Machine, *, extra_files: tuple[File, ...] = ()) -
     if plan.node_key:
         public_key = ensure_node_key(machine.path(plan.node_key), epoch=plan.node_key_epoch, owner=owner)
         contents[plan.node_key] = sha256(public_key.encode()).hexdigest()
+    server_request = ""
+    if plan.server_key is not None:
+        server_request = ensure_request(machine, plan.server_key, owner=owner)
+        contents |= {path: name for name, path in held_keys(machine).items()}
     if plan.loopback_hosts:
         files = LoopbackFiles(
             ca=machine.path(LOOPBACK_CA), certificate=machine.path(LOOPBACK_CERT), key=machine.path(LOOPBACK_KEY)
@@ -77,7 +84,18 @@ def apply(plan: Plan, machine: Machine, *, extra_files: tuple[File, ...] = ()) -
         reloading_units=tuple(name for name in digests if before.get(_reload(name)) != reloaded.get(_reload(name))),
         digests={**digests, **reloaded},
         public_key=public_key,
+        server_request=server_request,
     )
+
+
+def clear_obsolete(plan: Plan, machine: Machine) -> None:
+    """Remove what must not be there; call it once the services work without it.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    for path in plan.obsolete:
+        machine.path(path).unlink(missing_ok=True)
 
 
 def remember(applied: Applied, machine: Machine) -> None:

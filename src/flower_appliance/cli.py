@@ -27,6 +27,7 @@ from flower_appliance.machine_guest import MachineGuest, runs_systemd
 from flower_appliance.onegate import OneGate
 from flower_appliance.plan import describe, plan, systemd_files
 from flower_appliance.redaction import RedactingFilter, Redactor
+from flower_appliance.serverkey import held_keys
 from flower_appliance.services import Host, Services
 from flower_appliance.shellvars import parse_assignments
 from flower_appliance.supervisor import Listener
@@ -152,7 +153,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         vm_name=arguments.vm_name,
         service_user=arguments.service_user,
     )
-    wanted = plan(context, machine)
+    wanted = plan(context, machine, server_keys=held_keys(machine))
     if arguments.json:
         print(json.dumps(describe(wanted), indent=2))
     else:

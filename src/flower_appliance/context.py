@@ -18,6 +18,8 @@ from flower_appliance.data import Data, read_data
 from flower_appliance.errors import ContextError
 from flower_appliance.fields import CONTEXT_PLACE, Fields, Network
 from flower_appliance.requirements import Requirements, read_requirements
+from flower_appliance.serverkey import Wanted
+from flower_appliance.trusted import parse_trusted
 from flower_appliance.version import FLOWER_VERSION
 
 LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
@@ -58,7 +60,11 @@ class SuperLinkContext(Context):
     """What a SuperLink is told."""
 
     server_cert_pem: str
+    """Empty: none has been signed yet for the key that this VM makes."""
     server_key_pem: str = field(repr=False)
+    """Empty: the certificate's key is one that this VM has made."""
+    own_key: Wanted | None
+    """The key that this VM has to make and to have signed; None: it was given one."""
     server_names: tuple[str, ...]
     """Names and addresses that the server certificate covers."""
     admin_networks: tuple[Network, ...]
@@ -66,6 +72,8 @@ class SuperLinkContext(Context):
     control_ca_pem: str
     """PEM of the CA whose client certificates the Control API takes."""
     num_clients: int | None
+    app_hub: str
+    """URL of the hub that signed apps are fetched from; empty: Flower's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +88,8 @@ class SuperNodeContext(Context):
     num_partitions: int
     data: Data
     """Where the data will be, and how it gets there."""
+    trusted_entities: Mapping[str, str] | None
+    """Keys (OpenSSH lines) whose signature an app needs, by name, at least one; None: every app runs."""
     key_epochs: Mapping[str, int]
     """How often nodes were told to make a new key, by the end of their names (`supernode-1`)."""
 
@@ -174,9 +184,11 @@ def _check_authorities(fields: Fields, authorities: tuple[x509.Certificate, ...]
 
 
 def _superlink(fields: Fields, common: _Common, now: datetime) -> SuperLinkContext:
-    why = "the SuperLink and its gateway serve TLS with it"
-    cert_raw = fields.decoded("FL_SERVER_CERT", why=why, required=True)
-    key_raw = fields.decoded("FL_SERVER_KEY", why=why, required=True, secret=True)
+    why = "the gateway serves TLS with it"
+    own_key = _own_key(fields)
+    given = own_key is None or bool(fields.text("FL_SERVER_KEY"))
+    cert_raw = fields.decoded("FL_SERVER_CERT", why=why, required=given)
+    key_raw = fields.decoded("FL_SERVER_KEY", why=why, required=given, secret=True)
     chain = fields.parsed("FL_SERVER_CERT", cert_raw, pem.load_certificates, "a certificate chain, leaf first")
     key = fields.parsed("FL_SERVER_KEY", key_raw, pem.load_key, "a private key without a password", secret=True)
     if chain and key is not None and not pem.ServerIdentity(chain=chain, key=key).key_matches():
@@ -211,10 +223,31 @@ def _superlink(fields: Fields, common: _Common, now: datetime) -> SuperLinkConte
         **_fields_of(common.values),
         server_cert_pem=_text(cert_raw),
         server_key_pem=_text(key_raw),
+        own_key=own_key,
         server_names=pem.named_hosts(chain[0]) if chain else (),
         admin_networks=fields.networks("FL_ADMIN_NETWORKS"),
         control_ca_pem=_text(control_raw),
         num_clients=fields.integer("FL_NUM_CLIENTS", least=1, default=None),
+        app_hub=fields.url("FL_APP_HUB"),
+    )
+
+
+def _own_key(fields: Fields) -> Wanted | None:
+    """The key that the VM makes itself: asked for by naming what its certificate will cover."""
+    names = fields.hosts("FL_SERVER_NAMES", "the server's certificate is asked for with exactly these names")
+    epoch = fields.integer("FL_SERVER_KEY_EPOCH", least=0, default=0) or 0
+    if not names:
+        for name in ("FL_SERVER_KEY_EPOCH", "FL_SERVER_REQUEST"):
+            if fields.text(name):
+                fields.refuse(
+                    name,
+                    "it must come with FL_SERVER_NAMES",
+                    "a key of the VM's own is of no use without names for its certificate",
+                    f"Set FL_SERVER_NAMES too, or remove {name}, in {CONTEXT_PLACE}",
+                )
+        return None
+    return Wanted(
+        names=names, organization=fields.text("FL_FEDERATION"), epoch=epoch, answer=fields.text("FL_SERVER_REQUEST")
     )
 
 
@@ -240,8 +273,17 @@ def _supernode(fields: Fields, common: _Common) -> SuperNodeContext:
         partition_id=fields.integer("FL_PARTITION_ID", least=0, default=None),
         num_partitions=partitions or 1,
         data=read_data(fields),
+        trusted_entities=_trusted_entities(fields),
         key_epochs=fields.counts("FL_NODE_KEY_EPOCHS", "a node that is named makes a new key when its count grows"),
     )
+
+
+def _trusted_entities(fields: Fields) -> Mapping[str, str] | None:
+    name = "FL_TRUSTED_ENTITIES"
+    if not fields.text(name):
+        return None
+    raw = fields.decoded(name, why="", required=True)
+    return fields.parsed(name, raw, parse_trusted, "a JSON object with at least one name and its ssh-ed25519 key")
 
 
 def _fields_of(common: Context) -> dict[str, Any]:

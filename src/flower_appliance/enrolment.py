@@ -19,8 +19,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from flower_appliance.checks import EnrolmentQuestion
 from flower_appliance.nodekey import load_node_key
-from flower_appliance.plan import EnrolmentQuestion
 
 _INVALID_INTERVAL = 2003
 _UNKNOWN_KEY = 2004
@@ -32,6 +32,17 @@ class Enrolment(Enum):
     ENROLLED = "enrolled"
     UNKNOWN_KEY = "unknown key"
     NO_ANSWER = "no answer"
+
+
+def may_start(answer: Enrolment, *, refused: bool) -> bool:
+    """Whether a SuperNode may be started after this answer.
+
+    Args:
+        answer: The latest one.
+        refused: Whether the SuperLink has said before that it does not know the key. Then only a yes counts: while a
+            SuperLink restarts it answers nothing, and a node that was put out must not knock meanwhile.
+    """
+    return answer is Enrolment.ENROLLED or (answer is Enrolment.NO_ANSWER and not refused)
 
 
 def ask_enrolment(question: EnrolmentQuestion, *, now: datetime, timeout_s: float = 5.0) -> Enrolment:

@@ -143,6 +143,19 @@ class Fields:
                 )
         return tuple(found)
 
+    def hosts(self, name: str, why: str) -> tuple[str, ...]:
+        """DNS names and addresses separated by spaces; none where the variable is absent."""
+        words = self.text(name).split()
+        for word in words:
+            if not _is_host(word, bracketed=":" in word):
+                self.refuse(
+                    name,
+                    f"{word!r} must be a DNS name or an address",
+                    why,
+                    f"Correct {word!r} in {name} in {CONTEXT_PLACE}",
+                )
+        return tuple(words)
+
     def counts(self, name: str, why: str) -> dict[str, int]:
         """`NAME:COUNT` pairs separated by spaces."""
         found: dict[str, int] = {}

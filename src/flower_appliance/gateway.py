@@ -22,7 +22,6 @@ from flower_appliance.machine import (
     LOGS,
     LOOPBACK_CA,
     SERVER_CERT,
-    SERVER_KEY,
     STATE,
     SUPERLINK_PORT,
     Machine,
@@ -59,8 +58,14 @@ _FLEET_URI = rf"^(/v1/fleet/({'|'.join(FLEET_CALLS)})|/health)$"
 _CERTIFICATE_TAG = "server"
 
 
-def gateway_config(context: SuperLinkContext, machine: Machine) -> str:
-    """Caddy's JSON configuration."""
+def gateway_config(context: SuperLinkContext, machine: Machine, *, server_key: str) -> str:
+    """Caddy's JSON configuration.
+
+    Args:
+        context: What the SuperLink is told.
+        machine: Where it runs.
+        server_key: Guest path of the key of the server's certificate.
+    """
     config: Json = {
         "admin": {"listen": ADMIN_SOCKET, "config": {"persist": False}},
         "storage": {"module": "file_system", "root": str(machine.path(GATEWAY_STATE))},
@@ -71,7 +76,7 @@ def gateway_config(context: SuperLinkContext, machine: Machine) -> str:
                     "load_files": [
                         {
                             "certificate": str(machine.path(SERVER_CERT)),
-                            "key": str(machine.path(SERVER_KEY)),
+                            "key": str(machine.path(server_key)),
                             "tags": [_CERTIFICATE_TAG],
                         }
                     ]

@@ -12,6 +12,16 @@ from typing import Any
 
 from flower_appliance import machine as m
 from flower_appliance.audit_events import EVENTS_LOG
+from flower_appliance.checks import (
+    Check,
+    ChildCheck,
+    CudaCheck,
+    DataCheck,
+    EnrolmentQuestion,
+    HandshakeCheck,
+    HealthCheck,
+    KeyCheck,
+)
 from flower_appliance.context import Context, SuperLinkContext, SuperNodeContext
 from flower_appliance.errors import PlanError, Problem
 from flower_appliance.gateway import ADMIN_SOCKET, CONTROL_LOG, GATEWAY_STATE, LOOPBACK_NAME, gateway_config
@@ -26,6 +36,8 @@ from flower_appliance.provisions import (
     requirement_provisions,
     state_mount,
 )
+from flower_appliance.serverkey import Wanted, certificate_key_name, stale_keys
+from flower_appliance.trusted import render_trusted
 from flower_appliance.unit import Unit, render_environment, render_systemd
 from flower_appliance.version import FLOWER_VERSION
 
@@ -59,74 +71,6 @@ class Folder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeyCheck:
-    """The node's key exists, is its owner's alone and parses."""
-
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataCheck:
-    """The data folder is there, readable by the service user, and not empty."""
-
-    path: str
-    user: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HandshakeCheck:
-    """A TLS server answers there with a certificate that the CA vouches for under that very name."""
-
-    host: str
-    port: int
-    ca: str
-    subject: str
-    """What the server is, for messages."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HealthCheck:
-    """`GET /health` answers 200 over TLS verified against the CA."""
-
-    host: str
-    port: int
-    ca: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChildCheck:
-    """A service has the child process without which it accepts work and never does it."""
-
-    unit: str
-    program: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnrolmentQuestion:
-    """Where to ask whether the node's key is enrolled, before services start that are of no use otherwise."""
-
-    host: str
-    port: int
-    ca: str
-    key: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CudaCheck:
-    """The NVIDIA driver gives the service user at least one card."""
-
-    argv: tuple[str, ...]
-    """Asks the driver; prints JSON."""
-    source: str
-    """Folder that flower_appliance is imported from."""
-    user: str
-    devices: tuple[str, ...]
-
-
-Check = CudaCheck | KeyCheck | DataCheck | HandshakeCheck | HealthCheck | ChildCheck
-
-
-@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that must be true of the machine."""
 
@@ -138,6 +82,12 @@ class Plan:
     """Guest path of a key that is generated where it is missing; empty: this role has none."""
     node_key_epoch: int = 0
     """How often this node was told to make a new key."""
+    server_key: Wanted | None = None
+    """A key of the server's own, made with its request where they are missing; None: this machine makes none."""
+    awaits_certificate: bool = False
+    """Whether that key has no certificate yet: the gateway cannot run, and nobody is served."""
+    obsolete: tuple[str, ...] = ()
+    """Guest paths that must not be there."""
     loopback_hosts: tuple[str, ...] = ()
     """What a certificate for this machine's own programs must cover; empty: this role has none."""
     state: Mount | None = None
@@ -158,14 +108,21 @@ class Plan:
     user: str = ""
 
 
-def plan(context: SuperLinkContext | SuperNodeContext, machine: Machine) -> Plan:
+def plan(
+    context: SuperLinkContext | SuperNodeContext, machine: Machine, *, server_keys: Mapping[str, str] | None = None
+) -> Plan:
     """What `machine` must look like for `context`.
+
+    Args:
+        context: What the machine is told.
+        machine: What it is.
+        server_keys: Server keys that it has made before, from `serverkey.held_keys`.
 
     Raises:
         PlanError: the context does not fit the machine.
     """
     if isinstance(context, SuperLinkContext):
-        return _superlink(context, machine)
+        return _superlink(context, machine, server_keys or {})
     return _supernode(context, machine)
 
 
@@ -191,6 +148,9 @@ def describe(plan: Plan) -> dict[str, Any]:
             for file in plan.files
         ],
         "node_key": plan.node_key,
+        "server_key": plan.server_key.key_path if plan.server_key is not None else "",
+        "awaits_certificate": plan.awaits_certificate,
+        "obsolete": list(plan.obsolete),
         "loopback_hosts": list(plan.loopback_hosts),
         "units": [
             {
@@ -214,8 +174,9 @@ def describe(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
+def _superlink(context: SuperLinkContext, machine: Machine, server_keys: Mapping[str, str]) -> Plan:
     _check_names(context, machine)
+    served = _served_key(context, server_keys)
     home = m.SUPERLINK_STATE
     ca, local_ca = str(machine.path(m.CA_CERT)), str(machine.path(m.LOOPBACK_CA))
     cert, key = str(machine.path(m.LOOPBACK_CERT)), str(machine.path(m.LOOPBACK_KEY))
@@ -252,7 +213,7 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
             *(str(machine.bin_dir / "caddy"), "reload", "--config", config),
             *("--address", ADMIN_SOCKET, "--force"),
         ),
-        reloads=(m.CA_CERT, m.CONTROL_CA, m.SERVER_CERT, m.SERVER_KEY, m.LOOPBACK_CERT, m.GATEWAY_CONFIG),
+        reloads=(m.CA_CERT, m.CONTROL_CA, m.SERVER_CERT, served, m.LOOPBACK_CERT, m.GATEWAY_CONFIG),
         writes=(gateway_home, str(machine.path(m.LOGS))),
         working_folder=gateway_home,
         user=machine.service_user,
@@ -260,32 +221,63 @@ def _superlink(context: SuperLinkContext, machine: Machine) -> Plan:
         stop_timeout_s=5.0,
     )
     files = (
-        *_common_files(context, machine, {"FL_NUM_CLIENTS": str(context.num_clients)} if context.num_clients else {}),
-        File(path=m.SERVER_CERT, content=context.server_cert_pem, mode=0o644),
+        *_common_files(context, machine, _app_settings(context)),
         File(path=m.CONTROL_CA, content=context.control_ca_pem, mode=0o644),
-        File(path=m.SERVER_KEY, content=context.server_key_pem, mode=0o600, secret=True),
-        File(path=m.GATEWAY_CONFIG, content=gateway_config(context, machine), mode=0o640),
-        File(path=m.CERTIFICATE_METRICS, content=certificate_metrics(context), mode=0o644),
     )
+    if context.server_key_pem:
+        files += (File(path=m.SERVER_KEY, content=context.server_key_pem, mode=0o600, secret=True),)
+    if served:
+        files += (
+            File(path=m.SERVER_CERT, content=context.server_cert_pem, mode=0o644),
+            File(path=m.GATEWAY_CONFIG, content=gateway_config(context, machine, server_key=served), mode=0o640),
+            File(path=m.CERTIFICATE_METRICS, content=certificate_metrics(context), mode=0o644),
+        )
+    wanted = context.own_key.key_path if context.own_key is not None else ""
+    audit = _audit(context, machine)
     return Plan(
         role="superlink",
         folders=(*_folders(home, GATEWAY_STATE, m.AUDIT_STATE), Folder(path=m.METRICS, mode=0o755)),
         files=files,
-        units=(superlink, gateway, _audit(context, machine)),
+        units=(superlink, gateway, audit) if served else (superlink, audit),
         checks=(
             # What the SuperExec child dials and how: its own death shows only after seconds.
             HandshakeCheck(host=machine.loopback, port=m.SUPERLINK_PORT, ca=local_ca, subject="the SuperLink"),
-            HealthCheck(host=machine.address, port=m.FLEET_PORT, ca=ca),
+            *((HealthCheck(host=machine.address, port=m.FLEET_PORT, ca=ca),) if served else ()),
             ChildCheck(unit=SUPERLINK_UNIT, program=SUPEREXEC),
         ),
         provisions=requirement_provisions(context.requirements, user=machine.service_user),
         units_wait_for_checks=False,
+        server_key=context.own_key,
+        awaits_certificate=not served,
+        obsolete=(
+            *stale_keys(server_keys, used=(served, wanted)),
+            # A key that was given goes when none is given any more.
+            *((m.SERVER_KEY,) if not context.server_key_pem else ()),
+            # Of a key that this machine no longer has: the audit must not take its successor for a rotation.
+            *((m.SERVER_CERT,) if not served else ()),
+        ),
         loopback_hosts=tuple(dict.fromkeys((LOOPBACK_NAME, "127.0.0.1", machine.loopback))),
         state=state_mount(context.state_volume),
         revision=context.revision,
         attributes={"FL_VERSION": FLOWER_VERSION, "FL_ENDPOINT": m.endpoint(machine.address, m.FLEET_PORT)},
         user=machine.service_user,
     )
+
+
+def _app_settings(context: SuperLinkContext) -> dict[str, str]:
+    """Variables for flower-superlink and the apps that it starts."""
+    return {
+        **({"FL_NUM_CLIENTS": str(context.num_clients)} if context.num_clients else {}),
+        # Where flwr 1.41.0 asks for apps that are named by `@account/app`.
+        **({"FLWR_SUPERGRID_API_URL": context.app_hub} if context.app_hub else {}),
+    }
+
+
+def _served_key(context: SuperLinkContext, server_keys: Mapping[str, str]) -> str:
+    """Guest path of the key that the certificate belongs to; empty where this machine has it not, or has none yet."""
+    if context.server_key_pem:
+        return m.SERVER_KEY
+    return server_keys.get(certificate_key_name(context.server_cert_pem), "")
 
 
 def _audit(context: SuperLinkContext, machine: Machine) -> Unit:
@@ -315,6 +307,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
     node_key = m.NODE_KEY_ON_VOLUME if context.state_volume else m.NODE_KEY
     ca, key = str(machine.path(m.CA_CERT)), str(machine.path(node_key))
     data = str(machine.path(context.data.path))
+    trusted = context.trusted_entities
     node_config: dict[str, str | int] = {
         "partition-id": identity.partition_id,
         "num-partitions": context.num_partitions,
@@ -334,10 +327,11 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
             *("--node-config", render_node_config(node_config)),
             *("--isolation", "subprocess"),
             *("--host", machine.loopback, "--port", str(m.SUPERNODE_RUNTIME_PORT)),
+            *(("--trusted-entities", str(machine.path(m.TRUSTED_ENTITIES))) if trusted else ()),
         ),
         environment={"FLWR_HOME": str(machine.path(home)), **_packages(context, machine)},
         environment_file=str(machine.path(m.FLOWER_ENV)),
-        reads=(m.CA_CERT, node_key, m.FLOWER_ENV),
+        reads=(m.CA_CERT, node_key, m.FLOWER_ENV, *((m.TRUSTED_ENTITIES,) if trusted else ())),
         writes=(str(machine.path(home)),),
         reads_only=(data,),
         devices=GPU_DEVICES if context.gpu else (),
@@ -348,7 +342,11 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
     return Plan(
         role="supernode",
         folders=_folders(home),
-        files=_common_files(context, machine, {}),
+        files=(
+            *_common_files(context, machine, {}),
+            *((File(path=m.TRUSTED_ENTITIES, content=render_trusted(trusted), mode=0o644),) if trusted else ()),
+        ),
+        obsolete=() if trusted else (m.TRUSTED_ENTITIES,),
         units=(supernode,),
         node_key=node_key,
         node_key_epoch=context.key_epochs.get(identity.name.rpartition("/")[2], 0),
@@ -414,7 +412,20 @@ def _node_config_value(value: str | int) -> str:
 
 
 def _check_names(context: SuperLinkContext, machine: Machine) -> None:
-    if machine.address not in context.server_names:
+    if not context.server_cert_pem:
+        named = context.own_key.names if context.own_key is not None else ()
+        if machine.address not in named:
+            raise PlanError(
+                [
+                    Problem(
+                        given=f"FL_SERVER_NAMES names {', '.join(named) or 'nothing'}",
+                        rule=f"it must also name {machine.address}",
+                        reason="clients dial the machine's address, and so does the proof that the gateway answers",
+                        remedy="Name this address under superlink.address in the central stack's file",
+                    )
+                ]
+            )
+    elif machine.address not in context.server_names:
         raise PlanError(
             [
                 Problem(

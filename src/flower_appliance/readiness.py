@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flower_appliance.checks import Check, ChildCheck, CudaCheck, DataCheck, HandshakeCheck, HealthCheck, KeyCheck
 from flower_appliance.errors import NodeKeyError, Problem
 from flower_appliance.nodekey import public_key
-from flower_appliance.plan import Check, ChildCheck, CudaCheck, DataCheck, HandshakeCheck, HealthCheck, KeyCheck
 from flower_appliance.supervisor import Finished, Program
 
 TIMEOUT_S = 5.0

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from components.authorities import CaPlan
+from components.server_key import VM
 from flower_federation.errors import InputError, ToolError
 from flower_federation.operations import Federation
 from flower_federation.stacks import PROJECT, Changes, StackFile
@@ -96,7 +97,15 @@ class Rotation:
         central = federation.central
         outputs = self._require_own_ca(central)
         before = self._shown(outputs)
-        names = ("server-key", "server") if new_key else ("server",)
+        names = ["server"]
+        if new_key and self._key_is_the_vms(central):
+            # Another key is another request, and with it another certificate: nothing has to be replaced by name.
+            names = []
+            epoch = int((self._stacks.config(central).get("superlink") or {}).get("serverKeyEpoch", 0)) + 1
+            self._stacks.set_config(central, {"superlink.serverKeyEpoch": str(epoch)})
+            self._say(f"stacks/Pulumi.{central.name}.yaml: superlink.serverKeyEpoch is {epoch}")
+        elif new_key:
+            names = ["server-key", "server"]
         urns = [urn(central.name, str(outputs["federation"]), name) for name in names]
         steps = [self._step("server certificate made, and taken by the gateway", lambda: self._up(central, urns))]
         outputs = self._require_own_ca(central)
@@ -229,6 +238,9 @@ class Rotation:
                 remedy="put the renewed certificate into the file that ca names, and run federation up",
             )
         return outputs
+
+    def _key_is_the_vms(self, central: StackFile) -> bool:
+        return str((self._stacks.config(central).get("superlink") or {}).get("serverKey", VM)) == VM
 
     def _shown(self, outputs: Mapping[str, Any]) -> str:
         return self._served(str(outputs["superlink_fleet_endpoint"]), str(outputs["ca_certificate"]))

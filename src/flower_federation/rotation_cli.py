@@ -22,7 +22,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="a new certificate for the SuperLink; runs go on, no node restarts",
         description="Makes it anew whether it is due or not, lets the gateway take it, and proves that it is served.",
     )
-    server.add_argument("--new-key", action="store_true", help="make a new key for it, too")
+    server.add_argument("--new-key", action="store_true", help="let the SuperLink's VM make a new key for it, too")
     server.set_defaults(handler=_server)
     ca = kinds.add_parser(
         "ca",

@@ -5,6 +5,7 @@ The CONTEXT is rewritten as a driver does it, and nobody sends a signal: the app
 
 from __future__ import annotations
 
+import base64
 import http.client
 import socket
 import ssl
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 
+from flower_appliance.pem import fingerprint
 from pulumi_flower.control import ControlClient
 from tests.appliance_support import (
     Authority,
@@ -22,10 +25,12 @@ from tests.appliance_support import (
     make_authority,
     superlink_values,
     supernode_values,
+    wait_until,
 )
 from tests.control_support import operator
 from tests.integration.test_appliance_vms import ADMIN, Lab
 from tests.presence_support import Presence
+from tests.serverkey_support import sign
 
 pytestmark = [pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -67,6 +72,11 @@ def served(lab: Lab, *authorities: Authority) -> int:
         return int(str(shown["serialNumber"]), 16)
 
 
+def certificate_on(lab: Lab) -> x509.Certificate:
+    """The server's certificate as it lies on the SuperLink's disk."""
+    return x509.load_pem_x509_certificate((lab.superlink.root / "etc/flower/certs/server.crt").read_bytes())
+
+
 def trusting(*authorities: Authority) -> dict[str, str]:
     """CONTEXT values of nodes and SuperLink that trust these authorities."""
     return {
@@ -93,6 +103,7 @@ def test_a_renewed_server_certificate_is_served_without_a_restart_and_requests_u
     lab: Lab, node: Vm
 ) -> None:
     before, processes, node_processes = served(lab, lab.ca), pids(lab), node.pids("flower-supernode")
+    first = certificate_on(lab)
     context = ssl.create_default_context(cadata=lab.ca.pem)
     under_way = http.client.HTTPSConnection(lab.address, 9092, timeout=60, context=context)
     under_way.putrequest("POST", "/v1/fleet/pull-messages")
@@ -107,11 +118,37 @@ def test_a_renewed_server_certificate_is_served_without_a_restart_and_requests_u
     )
 
     assert served(lab, lab.ca) != before
+    chain = lab.superlink.root / "var/log/flower/audit.jsonl"
+    rotated = f'"reason":"server certificate: sha256 {fingerprint(first)} -> {fingerprint(certificate_on(lab))}"'
+    wait_until(lambda: rotated in chain.read_text(), "the renewal in the audit")
     under_way.send(b"y")
     assert under_way.getresponse().status == 401, "the answer of Flower, through the connection from before"
     under_way.close()
     assert pids(lab) == processes
     assert node.pids("flower-supernode") == node_processes
+    assert node.attributes()["FL_STATE"] == "online"
+
+
+def test_a_superlink_moves_from_a_given_key_to_one_of_its_own_and_to_the_next_without_a_restart(
+    lab: Lab, node: Vm
+) -> None:
+    processes = pids(lab)
+    asking = {**lab.superlink_values, "FL_SERVER_NAMES": f"localhost 127.0.0.1 {lab.address}"}
+    keys = lab.superlink.root / "etc/flower/certs"
+
+    for epoch in ("0", "1"):
+        asking |= {"FL_SERVER_KEY_EPOCH": epoch, "FL_SERVER_REQUEST": f"request {epoch}"}
+        lab.superlink.write_context(asking)
+        published = lab.superlink.wait_for(FL_SERVER_REQUEST=f"request {epoch}")
+        served_meanwhile = served(lab, lab.ca)
+        certificate = sign(lab.ca, base64.b64decode(published["FL_SERVER_CSR"]).decode())
+        assert served_meanwhile != x509.load_pem_x509_certificate(certificate.encode()).serial_number
+        asking |= {"FL_SERVER_CERT": b64(certificate), "FL_SERVER_KEY": ""}
+        give(lab.superlink, asking, f"own key {epoch}")
+
+        assert served(lab, lab.ca) == x509.load_pem_x509_certificate(certificate.encode()).serial_number
+        assert [path.name for path in keys.glob("server*.key")] == [f"server-{epoch}.key"]
+    assert pids(lab) == processes
     assert node.attributes()["FL_STATE"] == "online"
 
 

@@ -35,7 +35,7 @@ import pulumi_tls as tls
 from components.federation_pki import FederationPKI, FederationPKIArgs
 
 asked = json.loads(pathlib.Path("asked.json").read_text())
-pki = FederationPKI("pki", FederationPKIArgs(federation="tests", server_names=asked["names"]))
+pki = FederationPKI("pki", FederationPKIArgs(federation="tests", server_names=asked["names"], server_key="stack"))
 for output in ("ca_certificate", "ca_fingerprint", "server_certificate", "server_key"):
     pulumi.export(output, getattr(pki, output))
 

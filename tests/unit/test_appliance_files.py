@@ -152,8 +152,8 @@ def test_a_new_server_certificate_and_another_ca_reload_the_gateway_and_restart_
     renewed = apply(planned(tmp_path, superlink_values(CA)), machine(tmp_path))
 
     assert renewed.written == (
-        "/etc/flower/certs/server.crt",
         "/etc/flower/certs/server.key",
+        "/etc/flower/certs/server.crt",
         "/var/lib/flower/metrics/certificates.prom",
     )
     assert (renewed.changed_units, renewed.reloading_units) == ((), ("flower-gateway.service",))

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from flower_appliance.context import SuperLinkContext, SuperNodeContext, read_context
-from flower_appliance.errors import PlanError
+from flower_appliance.errors import ContextError, PlanError
 from flower_appliance.gateway import gateway_config
-from flower_appliance.machine import Machine
+from flower_appliance.machine import SERVER_KEY, Machine
 from flower_appliance.partition import node_identity
 from flower_appliance.plan import Plan, describe, plan, systemd_files
 from flower_appliance.unit import Unit, read_environment, render_systemd
@@ -170,7 +172,7 @@ def test_a_partition_id_that_apps_cannot_read_is_refused() -> None:
 
 
 def gateway(context: SuperLinkContext) -> Any:
-    return json.loads(gateway_config(context, OWN))
+    return json.loads(gateway_config(context, OWN, server_key=SERVER_KEY))
 
 
 def fleet_pattern() -> re.Pattern[str]:
@@ -344,3 +346,40 @@ def test_a_new_certificate_changes_what_monitoring_is_told_and_restarts_nothing(
 
     assert file(renewed, path).content != file(before, path).content
     assert not any(path in (*unit.reads, *unit.reloads) for unit in renewed.units)
+
+
+def trusting(*names: str) -> dict[str, str]:
+    """CONTEXT of a SuperNode that demands a signature of one of these."""
+    private = ed25519.Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+    line = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    return {"FL_TRUSTED_ENTITIES": b64(json.dumps(dict.fromkeys(names, line)))}
+
+
+def test_a_node_that_trusts_somebody_runs_what_they_signed_only_and_restarts_when_the_list_changes() -> None:
+    demanding = plan(supernode(**trusting("board")), OWN)
+    (unit,) = demanding.units
+
+    assert option(unit.argv, "--trusted-entities") == "/etc/flower/trusted-entities.yaml"
+    assert "/etc/flower/trusted-entities.yaml" in unit.reads
+    assert list(json.loads(file(demanding, "/etc/flower/trusted-entities.yaml").content)) == ["board"]
+    assert demanding.obsolete == ()
+
+
+def test_a_node_without_a_list_runs_every_app_and_keeps_no_old_list() -> None:
+    (unit,) = plan(supernode(), OWN).units
+    assert "--trusted-entities" not in unit.argv
+    assert plan(supernode(), OWN).obsolete == ("/etc/flower/trusted-entities.yaml",)
+
+
+@pytest.mark.parametrize("document", ["{}", '{"board": "ssh-rsa AAAA"}', "no JSON"])
+def test_a_list_that_demands_nothing_or_nonsense_is_refused(document: str) -> None:
+    with pytest.raises(ContextError, match=r"FL_TRUSTED_ENTITIES is [\s\S]*ssh-ed25519[\s\S]*FL_TRUSTED_ENTITIES in"):
+        supernode(FL_TRUSTED_ENTITIES=b64(document))
+
+
+def test_the_superlink_asks_the_hub_that_it_is_told_of() -> None:
+    def variables(**changes: str) -> dict[str, str]:
+        return read_environment(file(plan(superlink(**changes), OWN), "/etc/flower/flower.env").content)
+
+    assert variables(FL_APP_HUB="https://hub.example/v1")["FLWR_SUPERGRID_API_URL"] == "https://hub.example/v1"
+    assert "FLWR_SUPERGRID_API_URL" not in variables()

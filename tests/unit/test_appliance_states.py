@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flower_appliance.childwatch import ChildWatch
-from flower_appliance.enrolment import Enrolment, activation_request, read_answer
+from flower_appliance.enrolment import Enrolment, activation_request, may_start, read_answer
 from flower_appliance.errors import OneGateError, OneGateRefusedError
 from flower_appliance.liveness import Liveness
 from flower_appliance.onegate import OneGate, OneGateAccess, render_attributes
@@ -75,6 +75,17 @@ def test_a_restarted_node_is_not_online_on_the_strength_of_its_predecessor() -> 
 )
 def test_only_the_two_known_codes_are_an_answer_about_enrolment(body: bytes, answer: Enrolment) -> None:
     assert read_answer(body) is answer
+
+
+def test_a_node_that_was_turned_away_waits_for_a_yes_and_any_other_tries_without_an_answer() -> None:
+    starts = {
+        (answer, refused): may_start(answer, refused=refused) for answer in Enrolment for refused in (False, True)
+    }
+    assert {key for key, start in starts.items() if start} == {
+        (Enrolment.ENROLLED, False),
+        (Enrolment.ENROLLED, True),
+        (Enrolment.NO_ANSWER, False),
+    }
 
 
 def test_an_activation_request_is_protobuf_with_the_key_and_no_interval() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import pulumi_opennebula as opennebula
 from components.errors import RefusalError
-from components.superlink import FlowerSuperLink, FlowerSuperLinkArgs
+from components.superlink import FlowerSuperLink, FlowerSuperLinkArgs, GivenServerKey
 from tests.components_support import (
     LIVE,
     SERVICE,
@@ -38,8 +38,7 @@ def arguments(**changes: Any) -> FlowerSuperLinkArgs:
             image_id=4,
             ca_certificate=ca.pem,
             ca_fingerprint=ca.fingerprint,
-            server_certificate=ca.pem,
-            server_key=ca.key_pem,
+            server=GivenServerKey(certificate=ca.pem, key=ca.key_pem),
             control_ca=ca.pem,
             admin_networks=(IPv4Network("10.0.0.0/8"), IPv4Network("192.168.7.0/24")),
         ),
@@ -99,7 +98,7 @@ def test_the_private_key_is_in_the_vm_template_and_the_running_vms_context_and_n
 
 
 def test_a_renewed_certificate_changes_the_template_and_the_running_vm_and_nothing_else() -> None:
-    before, after = declare(), declare(server_certificate=authority(1).pem)
+    before, after = declare(), declare(server=GivenServerKey(certificate=authority(1).pem, key=authority().key_pem))
 
     changed = {
         old.type
@@ -123,8 +122,8 @@ def test_the_revision_follows_the_certificate_and_does_not_depend_on_the_key() -
         found: str = declare(**changes).one(TEMPLATE).inputs["context"]["FL_CONTEXT_REVISION"]
         return found
 
-    assert revision() != revision(server_certificate=authority(1).pem)
-    assert revision() == revision(server_key=authority(1).key_pem)
+    assert revision() != revision(server=GivenServerKey(certificate=authority(1).pem, key=authority().key_pem))
+    assert revision() == revision(server=GivenServerKey(certificate=authority().pem, key=authority(1).key_pem))
 
 
 def test_the_service_waits_for_readiness_and_has_exactly_one_vm() -> None:
@@ -177,7 +176,10 @@ def test_a_bad_argument_is_refused_before_anything_is_declared(
 def test_a_server_key_that_is_no_key_is_refused_without_being_shown() -> None:
     with pytest.raises(RefusalError) as refusal:
         run_program(
-            RecordingCloud(), lambda: FlowerSuperLink("madrid", arguments(server_key="sesame opens everything"))
+            RecordingCloud(),
+            lambda: FlowerSuperLink(
+                "madrid", arguments(server=GivenServerKey(certificate=authority().pem, key="sesame opens everything"))
+            ),
         )
 
     assert "sesame" not in str(refusal.value)

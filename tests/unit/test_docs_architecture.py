@@ -21,6 +21,7 @@ from pulumi_flower.registration import INPUTS, RESOURCE_TYPE
 from tests.components_support import LIVE, TEMPLATE, RecordingCloud, run_and_resolve
 from tests.infra_support import load_stack
 from tests.join_support import NOW, bundle_text, pem, root
+from tests.unit.test_components_trusted_entities import key
 from zonebox.loopback import PORTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +89,8 @@ PLACES_OF_WHEELS: tuple[dict[str, Any], ...] = (
 )
 
 
-def run_central(cloud: RecordingCloud, folder: Path, **place: Any) -> dict[str, Any]:
+def run_central(cloud: RecordingCloud, folder: Path, *, server_key: str = "vm", **place: Any) -> dict[str, Any]:
+    superlink = {"address": "127.10.1.10", "appHub": "https://hub.example", "serverKey": server_key}
     settings = load_stack(
         "madrid-central",
         folder,
@@ -96,6 +98,7 @@ def run_central(cloud: RecordingCloud, folder: Path, **place: Any) -> dict[str, 
         packages=packages(folder, **place),
         stateImage=9,
         projectUrl="https://flower.example",
+        superlink=superlink,
     )
     assert isinstance(settings, CentralSettings)
     return run_and_resolve(cloud, lambda: central.declare(settings, now=datetime(2026, 11, 24, tzinfo=UTC)))
@@ -112,6 +115,7 @@ def run_zone(
         folder,
         central={"bundle": "join.json", "caFingerprint": pin},
         nodeKeyEpochs=["supernode-0:1"],
+        trustedEntities=[{"id": "board", "key": key()}],
         data=way_of_data or {"path": "/srv/flower/data"},
         packages=packages(folder, **(place or {})),
         stateImage=9,
@@ -123,18 +127,22 @@ def run_zone(
 
 
 def given(cloud: RecordingCloud) -> set[str]:
-    """Variables of the only VM template of a program, and of VMs that run; the same in both."""
-    template, live = cloud.one(TEMPLATE).inputs["context"], cloud.one(LIVE).inputs["variables"]
-    names = {name for name in template if name.startswith("FL_")}
-    assert names == {name for name in live if name.startswith("FL_")}
+    """Variables of VMs that run: those of the only VM template, and what is made for a key of the VM's own."""
+    template = cloud.one(TEMPLATE).inputs["context"]
+    (live,) = (
+        each.inputs["variables"] for each in cloud.of(LIVE) if each.inputs["acknowledgement"] == "FL_CONTEXT_REVISION"
+    )
+    names = {name for name in live if name.startswith("FL_")}
+    later = {"FL_SERVER_CERT"} if "FL_SERVER_NAMES" in template else set()
+    assert names - later == {name for name in template if name.startswith("FL_")}
     return names
 
 
 def test_a_superlink_gets_from_the_program_what_the_table_says(tmp_path: Path) -> None:
     found: set[str] = set()
-    for place in PLACES_OF_WHEELS:
+    for server_key, place in [("stack", {}), *(("vm", place) for place in PLACES_OF_WHEELS)]:
         cloud = RecordingCloud()
-        run_central(cloud, tmp_path, **place)
+        run_central(cloud, tmp_path, server_key=server_key, **place)
         found |= given(cloud)
     assert found == named("### Context variables", role="superlink")
 

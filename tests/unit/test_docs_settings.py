@@ -35,8 +35,9 @@ NESTED = {
     "supernode.gpu": zone_settings._GPU_KEYS,
     "packages": site_settings._PACKAGE_KEYS,
     "data": data_settings.KEYS,
+    "trustedEntities": zone_settings._ENTITY_KEYS,
 }
-LISTS = {"egress.hosts", "people", "zones"}
+LISTS = {"egress.hosts", "people", "trustedEntities", "zones"}
 """Keys that are lists of sections: they have a row of their own besides those of their entries."""
 
 

@@ -72,7 +72,9 @@ def arguments(
 ) -> FederationPKIArgs:
     """Arguments with what a test gives, and good values for the rest."""
     known = [pulumi.Output.from_input(each.address) if isinstance(each, Later) else each for each in addresses]
-    return FederationPKIArgs(federation="tests", server_names=names, server_addresses=known, **more)
+    return FederationPKIArgs(
+        federation="tests", server_names=names, server_addresses=known, **{"server_key": "stack", **more}
+    )
 
 
 OUTPUTS = ("ca_certificate", "ca_fingerprint", "server_certificate", "server_key", "bundle_certificate", "bundle_key")

@@ -106,7 +106,17 @@ def test_the_names_of_resources_are_the_engines(world: World) -> None:
     )
 
 
-def test_a_new_key_is_made_only_when_it_is_asked_for(world: World) -> None:
+def test_a_new_key_is_made_by_the_vm_when_it_is_asked_for_once_more(world: World) -> None:
+    for epoch in (1, 2):
+        world.log.clear()
+        world.serial += 1  # what the VM's new request makes of the certificate
+        with pytest.raises(ToolError, match="shows the certificate"):
+            world.rotation().server_certificate(FEDERATION, new_key=True)
+        assert world.log == [f"set madrid-central superlink.serverKeyEpoch={epoch}", "up madrid-central"]
+
+
+def test_a_new_key_of_the_stacks_own_is_made_only_when_it_is_asked_for(world: World) -> None:
+    world.files["madrid-central"]["superlink"] = {"serverKey": "stack"}
     world.rotation().server_certificate(FEDERATION, new_key=True)
     assert world.log[0] == f"up madrid-central {urn('madrid-central', 'demo', 'server-key')} {SERVER}"
 

@@ -1,9 +1,10 @@
-"""Federated averaging that prints one JSON line a round and fails where a round brought nothing."""
+"""Federated averaging that prints one JSON line a round, tells refusals, and fails where a round brings nothing."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,9 +30,13 @@ class ReportingFedAvg(FedAvg):
         Raises:
             RuntimeError: no node trained.
         """
+        replies = list(replies)
         arrays, metrics = super().aggregate_train(server_round, replies)
+        said = _tell_refusals(server_round, replies)
         if arrays is None:
-            raise RuntimeError(f"round {server_round}: no node sent trained weights; the SuperNodes' logs say why")
+            raise RuntimeError(
+                f"round {server_round}: no node sent trained weights{said}; the SuperNodes' logs say why"
+            )
         return arrays, metrics
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
@@ -43,7 +48,8 @@ class ReportingFedAvg(FedAvg):
         replies = list(replies)
         metrics = super().aggregate_evaluate(server_round, replies)
         if metrics is None:
-            raise RuntimeError(f"round {server_round}: no node evaluated the model; the SuperNodes' logs say why")
+            said = _tell_refusals(server_round, replies)
+            raise RuntimeError(f"round {server_round}: no node evaluated the model{said}; the SuperNodes' logs say why")
         results = [reply for reply in replies if not reply.has_error()]
         report = {
             "round": server_round,
@@ -55,3 +61,16 @@ class ReportingFedAvg(FedAvg):
         }
         print(json.dumps(report), flush=True)
         return metrics
+
+
+def _tell_refusals(server_round: int, replies: list[Message]) -> str:
+    """Print what nodes replied instead of a result, with how many did; the same for an error's text."""
+    errors = Counter((reply.error.code, reply.error.reason or "") for reply in replies if reply.has_error())
+    # A ClientApp's own error has a traceback as its reason: its last line tells most.
+    said = [
+        f"{count} of {len(replies)} nodes: {(reason.strip().splitlines() or ['no reason'])[-1]} (code {code})"
+        for (code, reason), count in sorted(errors.items())
+    ]
+    for line in said:
+        print(f"round {server_round}: {line}", flush=True)
+    return "".join(f"; {line}" for line in said)
