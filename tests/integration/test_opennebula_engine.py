@@ -150,7 +150,7 @@ def test_a_federation_comes_up_is_unchanged_scales_in_place_and_leaves_nothing(p
     assert "+ 9 to create" in project.preview()
     assert leftovers(project) == []
     up = project.up()
-    assert "role supernode running, 2 of 2 VMs" in up
+    assert "role supernode: 2 of 2 running" in up
     service = ids(project)["service"]
     assert project.outputs()["names"] == [
         f"{name}_(service_{service})" for name in ("superlink_0", "supernode_0", "supernode_1")

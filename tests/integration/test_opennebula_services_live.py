@@ -164,6 +164,27 @@ def test_a_service_on_hold_is_made_waits_for_its_release_and_is_no_drift_after_i
     assert set(asyncio.run(engine.preview(wanted)).values()) == {"same"}
 
 
+def test_progress_says_how_many_vms_of_each_role_run(zone: InProcess, engine: SmallEngine) -> None:
+    zone.zone.control.hang("boot node_2*")
+    zone.zone.control.fail("one.vmpool.info", times=1, skip=1)
+    wanted = program({"cardinality": 3})
+
+    async def up() -> None:
+        going = asyncio.create_task(engine.up(wanted))
+        end = time.monotonic() + _PATIENCE_S
+        while not any("role node: 2 of 3 running" in line for line in zone.lines):
+            assert time.monotonic() < end and not going.done(), zone.lines
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(zone.zone.control.clear)
+        await going
+
+    zone.lines.clear()
+    asyncio.run(up())
+    lines = [line for line in zone.lines if "role node" in line]
+    assert lines[0].endswith("role node: 0 of 3 running")
+    assert lines[-1] == "RUNNING: role node: 3 of 3 running"
+
+
 def _state(zone: InProcess, engine: SmallEngine) -> int:
     body = zone.flow("GET", f"/service/{engine.state['service'].id}")["DOCUMENT"]["TEMPLATE"]["BODY"]
     return int(body["state"])

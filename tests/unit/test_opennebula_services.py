@@ -120,8 +120,8 @@ def test_a_service_is_waited_for_until_it_runs_with_its_roles_reported_once() ->
     assert not decide(document("service_deploying"))
     assert decide(document("service_running"))
     assert lines == [
-        "DEPLOYING: role a running, 1 of 1 VMs; role b deploying, 1 of 1 VMs",
-        "RUNNING: role superlink running, 1 of 1 VMs; role supernode running, 4 of 4 VMs",
+        "DEPLOYING: role a: 1 of 1 running; role b: deploying, 1 of 1 VMs",
+        "RUNNING: role superlink: 1 of 1 running; role supernode: 4 of 4 running",
     ]
 
 

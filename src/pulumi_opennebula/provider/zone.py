@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from pulumi_opennebula.errors import ConfigurationError, InputError, NotFoundError
+from pulumi_opennebula.errors import ConfigurationError, InputError, NotFoundError, OpenNebulaError
 from pulumi_opennebula.provider.client.oned import Oned
 from pulumi_opennebula.provider.client.oneflow import OneFlow
 from pulumi_opennebula.provider.settings import ZoneSettings
@@ -19,6 +19,12 @@ EVERY = (-2, -1, -1)
 """Filter of pool calls: all objects that the user may see, no range (OpenNebula XML-RPC reference)."""
 
 
+ON_THEIR_WAY = frozenset({1, 8})
+"""States of a role whose VMs are being made: deploying and scaling (OneFlow 7.0)."""
+VM_RUNS = ("3", "3")
+"""STATE and LCM_STATE of a VM that runs."""
+RUNNING_VMS = "__running_vms"
+"""Key that this package puts into a role of a service that is waited for."""
 NOT_DONE = -1
 """State filter of the VM pool: every state except DONE (OpenNebula XML-RPC reference)."""
 
@@ -151,11 +157,34 @@ class Zone:
         return {text_at(item, "ID"): item for item in children(body, "VM")}
 
     async def _service(self, id_: str) -> Object | None:
-        return await self.document(f"/service/{id_}")
+        document = await self.document(f"/service/{id_}")
+        await self._count_running([document] if document else [])
+        return document
 
     async def _services(self) -> Mapping[str, Object]:
         answer = await self.flow.get("/service")
-        return {text_at(item, "ID"): item for item in children(answer, "DOCUMENT_POOL", "DOCUMENT")}
+        documents = list(children(answer, "DOCUMENT_POOL", "DOCUMENT"))
+        await self._count_running(documents)
+        return {text_at(item, "ID"): item for item in documents}
+
+    async def _count_running(self, documents: list[dict[str, Any]]) -> None:
+        """Put into roles that are on their way how many of their VMs run: OneFlow does not say. One call for all."""
+        roles = [role for item in documents for role in children(item, "TEMPLATE", "BODY", "roles")]
+        waiting = [role for role in roles if role.get("state") in ON_THEIR_WAY and role.get("nodes")]
+        if not waiting:
+            return
+        try:
+            pool = await self.oned.info("vmpool.info", *EVERY, NOT_DONE)
+        except OpenNebulaError:
+            # What is waited for does not depend on it.
+            return
+        run = {
+            text_at(item, "ID")
+            for item in children(pool, "VM")
+            if (text_at(item, "STATE"), text_at(item, "LCM_STATE")) == VM_RUNS
+        }
+        for role in waiting:
+            role[RUNNING_VMS] = sum(str(node.get("deploy_id")) in run for node in role["nodes"])
 
 
 async def _ignore_result(awaitable: Awaitable[Any]) -> None:

@@ -9,6 +9,7 @@ from pulumi_opennebula.errors import FailedObjectError
 from pulumi_opennebula.provider.templates import text_at
 from pulumi_opennebula.provider.values import Values
 from pulumi_opennebula.provider.waiting import Object
+from pulumi_opennebula.provider.zone import RUNNING_VMS
 
 STATES: Final = (
     "PENDING",
@@ -29,6 +30,7 @@ STATES: Final = (
     "HOLD",
 )
 """Service states by number: OpenNebula 7.0's OneFlow manual; 1 to 4, 7, 8, 10 and 11 are in the recordings."""
+PENDING: Final = 0
 RUNNING: Final = 2
 FAILED: Final = frozenset({6, 7, 9, 13, 14})
 RECOVERABLE: Final = frozenset({7, 9, 13})
@@ -90,13 +92,16 @@ def running(
 
 
 def progress_line(document: Object) -> str:
-    """`DEPLOYING: role superlink running, 1 of 1 VMs; role supernode deploying, 2 of 3 VMs`."""
-    parts = []
-    for role in body_of(document).get("roles") or []:
-        state = state_name(int(role.get("state", 0))).lower()
-        count = len(role.get("nodes") or [])
-        parts.append(f"role {role.get('name')} {state}, {count} of {role.get('cardinality', 0)} VMs")
-    return f"{state_of(document)}: {'; '.join(parts)}"
+    """`DEPLOYING: role superlink: 1 of 1 running; role supernode: 2 of 3 running`."""
+    return f"{state_of(document)}: {'; '.join(map(_role_line, body_of(document).get('roles') or []))}"
+
+
+def _role_line(role: Values) -> str:
+    state, nodes, wanted = int(role.get("state", 0)), len(role.get("nodes") or []), role.get("cardinality", 0)
+    running = role.get(RUNNING_VMS, nodes if state == RUNNING else 0 if state == PENDING else None)
+    if running is None:
+        return f"role {role.get('name')}: {state_name(state).lower()}, {nodes} of {wanted} VMs"
+    return f"role {role.get('name')}: {running} of {wanted} running"
 
 
 def log_of(document: Object) -> str:
