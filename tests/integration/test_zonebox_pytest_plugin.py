@@ -1,4 +1,4 @@
-"""The pytest plugin as its users see it: the page's example runs in a session of its own, apart from this suite."""
+"""The pytest plugin as its users see it, in sessions of its own; the page's examples are run by test_testing_page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pyone
 import pytest
@@ -14,15 +13,6 @@ import pytest
 from zonebox.embedded import EmbeddedZone
 
 pytest_plugins = ["pytester"]
-
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "zonebox.md"
-
-
-def test_the_example_of_the_reference_page_runs(pytester: pytest.Pytester) -> None:
-    (example,) = re.findall(r"```python\n# test_my_tool\.py\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    pytester.makepyfile(test_my_tool=example)
-    done = pytester.runpytest_subprocess("-q")
-    done.assert_outcomes(passed=3)
 
 
 def test_the_fixtures_are_described_by_pytest_itself(pytester: pytest.Pytester) -> None:

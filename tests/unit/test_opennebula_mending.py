@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pulumi.provider.experimental import provider as sdk
 
-from pulumi_opennebula.errors import FailedObjectError
+from pulumi_opennebula.errors import FailedObjectError, NotFoundError, RefusedError
 from pulumi_opennebula.provider.diffs import Kind, changes
 from pulumi_opennebula.provider.engine import OpenNebulaProvider, PartialError
 from pulumi_opennebula.provider.registry import HANDLERS
@@ -112,6 +112,30 @@ async def test_a_range_releases_holds_that_it_took_over_by_import_and_no_others(
     state = {"virtualNetworkId": 3, "size": 9, "heldIps": ["10.0.0.9"], **marks}
     await provider.delete(sdk.DeleteRequest(urn("VirtualNetworkAddressRange"), "3:0", wrapped(state, frozenset()), 0))
     assert oned.changed == changes
+
+
+@pytest.mark.parametrize("network_is_gone", [True, False])
+async def test_a_range_whose_network_went_at_the_same_time_is_gone_and_another_refusal_is_told(
+    network_is_gone: bool,
+) -> None:
+    body = "<VNET><ID>3</ID><AR_POOL><AR><AR_ID>0</AR_ID><SIZE>9</SIZE></AR></AR_POOL></VNET>"
+    said = "[one.vn.free_ar] Address Range does not exist"
+    gone = NotFoundError("one.vn.info", "it must exist", "it does not", "Refresh")
+    freed = []
+
+    def free(*_: Any) -> Exception:
+        freed.append(True)
+        return RefusedError("one.vn.free_ar", "oned must accept the call", said, "Change it", answer=said)
+
+    script = {"vn.info": lambda *_: gone if freed and network_is_gone else body, "vn.free_ar": free}
+    provider, _, _ = await configured(script)
+    request = sdk.DeleteRequest(urn("VirtualNetworkAddressRange"), "3:0", wrapped({"size": 9}, frozenset()), 0)
+    if network_is_gone:
+        await provider.delete(request)
+    else:
+        with pytest.raises(RefusedError):
+            await provider.delete(request)
+    assert freed
 
 
 @pytest.mark.parametrize(("listed", "released"), [([], ["vn.release"]), (["10.0.0.9"], []), (None, [])])

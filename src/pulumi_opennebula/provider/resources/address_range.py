@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pulumi_opennebula.definitions.virtual_network import VIRTUAL_NETWORK_ADDRESS_RANGE
-from pulumi_opennebula.errors import FailedObjectError, InputError, NotFoundError
+from pulumi_opennebula.errors import FailedObjectError, InputError, RefusedError
 from pulumi_opennebula.provider.checks import Findings
 from pulumi_opennebula.provider.resources import shared
 from pulumi_opennebula.provider.resources.base import Call, Handler
@@ -123,12 +123,14 @@ class AddressRangeHandler(Handler):
         # A range that was imported may have more on hold than its program ever said.
         taken_over = old.get("heldIps") or [] if old.get(IMPORTED) else []
         known = dict.fromkeys([*(old.get("holdIps") or []), *taken_over])
-        await set_held(call, network, {"holdIps": [ip for ip in known if ip in held]}, {})
         try:
+            await set_held(call, network, {"holdIps": [ip for ip in known if ip in held]}, {})
             async with call.zone.networks_changing[str(network)]:
                 await call.zone.oned.call("vn.free_ar", network, number)
-        except NotFoundError:
-            return
+        except RefusedError:
+            # Its network may go at the same time, and all ranges with it: oned says then that there is no such range.
+            if await self.read(call, id_, old) is not None:
+                raise
 
 
 def properties(network: int, body: Body, old: Values | None) -> Values:
