@@ -320,10 +320,11 @@ def test_two_zones_join_by_files_and_their_nodes_train(organisations: Organisati
         accepted = accept(organisations, zone, "--fingerprint", told)
         assert accepted.returncode == 0, accepted.text
 
-    centre.up(CENTRAL)
+    up = centre.federation("up", CENTRAL, "--json", stack=CENTRAL)
+    assert up.returncode == 0, up.text
 
-    assert {node["name"] for node in centre.stack_outputs(CENTRAL)["registered_nodes"]} == NODES
-    centre.wait_online(centre.control(), NODES)
+    assert set(json.loads(up.stdout)["nodes"]) == NODES, "registered, and online"
+    assert up.text.count(f"{CENTRAL}: up") == 1, "an answer that was accepted is no reason for a second time"
     result = centre.train(rounds=1, nodes=2)
     assert result["status"] == "finished:completed"
     assert [each["nodes"] for each in result["rounds"]] == [2]
