@@ -17,8 +17,9 @@ import pulumi_opennebula as opennebula
 REVISION = "FL_CONTEXT_REVISION"
 _SECRET = frozenset({"FL_SERVER_KEY"})
 """Left out of the revision, which anybody may read. A server certificate names its key anyway."""
-_OF_THE_VM = frozenset({"NETWORK", "TOKEN"})
-"""Switches of oned's that a VM keeps for life."""
+_OF_THE_VM = frozenset({"NETWORK", "TOKEN", "FL_FLOWER_VERSION"})
+"""Switches of oned's that a VM keeps for life; and the version of its image, which changes with the image alone
+(`federation upgrade`): told of another one, a VM that runs would refuse its CONTEXT."""
 
 Variables = Mapping[str, pulumi.Input[str]]
 

@@ -132,7 +132,8 @@ def given(cloud: RecordingCloud) -> set[str]:
     (live,) = (
         each.inputs["variables"] for each in cloud.of(LIVE) if each.inputs["acknowledgement"] == "FL_CONTEXT_REVISION"
     )
-    names = {name for name in live if name.startswith("FL_")}
+    # The version of its image reaches a VM with the image.
+    names = {name for name in live if name.startswith("FL_")} | {"FL_FLOWER_VERSION"}
     later = {"FL_SERVER_CERT"} if "FL_SERVER_NAMES" in template else set()
     assert names - later == {name for name in template if name.startswith("FL_")}
     return names
