@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zonebox.drivers.nspawn_network import DEFAULT_SWITCH
+from zonebox.drivers.nics import DEFAULT_SWITCH
 from zonebox.errors import ConfigError
 from zonebox.settings import Settings
 

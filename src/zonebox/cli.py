@@ -15,7 +15,7 @@ from pathlib import Path
 from zonebox import background
 from zonebox.control import Control
 from zonebox.control import cli as control_cli
-from zonebox.drivers.nspawn_network import DEFAULT_SWITCH
+from zonebox.drivers.nics import DEFAULT_SWITCH
 from zonebox.errors import ConfigError, ControlError
 from zonebox.settings import Settings
 

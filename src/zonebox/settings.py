@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zonebox.drivers.nspawn_network import DEFAULT_SWITCH
+from zonebox.drivers.nics import DEFAULT_SWITCH
 from zonebox.model.hosts import DUMMY_PCI, HostSpec
 
 

@@ -24,8 +24,8 @@ from zonebox.clock import Clock, LeapingClock, ManualClock, SystemClock
 from zonebox.control.server import ControlServer
 from zonebox.drivers.base import Driver
 from zonebox.drivers.fake import FakeDriver
+from zonebox.drivers.nics import DEFAULT_SWITCH
 from zonebox.drivers.nspawn import NspawnDriver
-from zonebox.drivers.nspawn_network import DEFAULT_SWITCH
 from zonebox.drivers.process import ProcessDriver
 from zonebox.drivers.qemu import QemuDriver
 from zonebox.errors import ConfigError

@@ -55,7 +55,7 @@ async def test_fifty_vms_share_their_polls_and_each_is_read_once(zone: InProcess
     while_waiting = await asyncio.to_thread(zone.counts)
     assert while_waiting.get("one.vm.info", 0) == 0
     assert sum(while_waiting.values()) <= 10, while_waiting
-    assert sum(while_waiting.values()) / waited_s < 4
+    assert sum(while_waiting.values()) / waited_s < MANY / 5, "one poll for all of them, not one for each"
     assert not any(task.done() for task in making)
 
     await asyncio.to_thread(zone.zone.control.clear)

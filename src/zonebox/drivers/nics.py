@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from zonebox.trees import text
 
+DEFAULT_SWITCH = "zonebox"
+"""Network namespace with the bridges of containers and emulated machines."""
 _DEFAULT_MASK = "255.255.255.0"
 
 

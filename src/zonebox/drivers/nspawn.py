@@ -22,9 +22,10 @@ from zonebox.drivers.base import DriverError, GuestSpec
 from zonebox.drivers.commands import Run, run
 from zonebox.drivers.guest_folder import GuestFolder
 from zonebox.drivers.machine_driver import Guest, MachineDriver
+from zonebox.drivers.nics import DEFAULT_SWITCH
 from zonebox.drivers.nspawn_cgroup import make_groups, remove_groups
 from zonebox.drivers.nspawn_image import find_root, mount_root, unmount_root
-from zonebox.drivers.nspawn_network import DEFAULT_SWITCH, NETNS
+from zonebox.drivers.nspawn_network import NETNS
 from zonebox.drivers.nspawn_wiring import Wiring
 
 TOOLS: Final[Mapping[str, str]] = {

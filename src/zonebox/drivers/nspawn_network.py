@@ -16,11 +16,10 @@ from pathlib import Path
 
 from zonebox.drivers.base import DriverError
 from zonebox.drivers.commands import Run, run
-from zonebox.drivers.nics import NicSpec
+from zonebox.drivers.nics import DEFAULT_SWITCH, NicSpec
 from zonebox.drivers.nspawn_firewall import removal, ruleset
 
 NETNS = Path("/run/netns")
-DEFAULT_SWITCH = "zonebox"
 _SWITCH_SETTINGS = (
     "net.ipv4.ip_forward=1",
     # Bridged traffic passes the IP hooks too, where connection tracking works (there is none for bridges here).

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from zonebox.drivers.base import DriverError, GuestSpec
 from zonebox.drivers.commands import Run, run
-from zonebox.drivers.nspawn_network import DEFAULT_SWITCH, NETNS, NspawnNetwork
+from zonebox.drivers.nics import DEFAULT_SWITCH
+from zonebox.drivers.nspawn_network import NETNS, NspawnNetwork
 from zonebox.drivers.nspawn_relay import Relay
 
 

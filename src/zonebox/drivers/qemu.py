@@ -21,9 +21,9 @@ from zonebox.drivers.base import DriverError, GuestSpec
 from zonebox.drivers.commands import Run, run
 from zonebox.drivers.guest_folder import GuestFolder
 from zonebox.drivers.machine_driver import Guest, MachineDriver
+from zonebox.drivers.nics import DEFAULT_SWITCH
 from zonebox.drivers.nspawn import check_tools, spawn
 from zonebox.drivers.nspawn_image import RootDisk, find_root
-from zonebox.drivers.nspawn_network import DEFAULT_SWITCH
 from zonebox.drivers.nspawn_wiring import Wiring
 from zonebox.drivers.qemu_probe import kvm_runs
 
