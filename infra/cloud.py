@@ -19,5 +19,6 @@ def zone_provider(zone: str, cloud: CloudSettings) -> opennebula.Provider:
         flow_endpoint=cloud.flow_endpoint,
         username=cloud.credentials.username,
         password=cloud.credentials.password,
+        credentials_from=cloud.credentials.source,
         ca_file=None if cloud.ca_file is None else str(cloud.ca_file),
     )

@@ -43,6 +43,8 @@ class Credentials:
 
     username: str
     password: str = field(repr=False)
+    source: str
+    """Where both are from, for the message when the zone refuses them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +104,15 @@ def _read_credentials(section: Section, machine: Surroundings, secret_keys: froz
                 remedy="pulumi config set --secret password, without the value on the command line; change it in the "
                 "zone, too, if the file has been shared",
             )
-        return Credentials(username=section.text("username"), password=section.text("password"))
+        source = f"username and (with --secret) password in {file}"
+        return Credentials(username=section.text("username"), password=section.text("password"), source=source)
     if section.has("oneAuthFile"):
         path = machine.path(section.text("oneAuthFile"))
         return _read_one_auth(path, named_by=f"oneAuthFile in {file}")
     name, password = (machine.environment.get(f"OPENNEBULA_{part}") for part in ("USERNAME", "PASSWORD"))
     if name and password:
-        return Credentials(username=name, password=password)
+        source = "OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD in the environment"
+        return Credentials(username=name, password=password, source=source)
     if machine.environment.get("ONE_AUTH"):
         return _read_one_auth(machine.path(machine.environment["ONE_AUTH"]), named_by="the environment's ONE_AUTH")
     raise RefusalError(
@@ -137,7 +141,7 @@ def _read_one_auth(path: Path, *, named_by: str) -> Credentials:
             reason="both are sent with every call",
             remedy=f"correct the file that {named_by} names",
         )
-    return Credentials(username=username, password=password)
+    return Credentials(username=username, password=password, source=f"the file that {named_by} names")
 
 
 def _read_pem_path(section: Section, key: str, machine: Surroundings) -> Path | None:

@@ -151,7 +151,7 @@ def test_a_wrong_password_is_refused_at_preview_is_not_shown_and_nothing_changes
         ended,
         value=f"user 'oneadmin' at https://{federation.zones['berlin'].address}:2633/RPC2",
         rule="user and password must be those of a user of the zone",
-        remedy="Correct opennebula:username and opennebula:password",
+        remedy=f"Correct the file that oneAuthFile in stacks/Pulumi.{NEW_STACK}.yaml names",
     )
     assert "certainly-not" not in ended.text
     assert everything() == before

@@ -269,7 +269,7 @@ def test_an_image_that_cannot_be_made_stays_in_the_state_and_the_next_up_replace
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"OPENNEBULA_PASSWORD": "wrong"}, "Correct opennebula:username and opennebula:password"),
+        ({"OPENNEBULA_PASSWORD": "wrong"}, "Correct OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD"),
         ({"OPENNEBULA_ENDPOINT": "http://127.0.0.1:9/RPC2"}, "Check the URL, the network and that the zone runs"),
         ({"OPENNEBULA_ENDPOINT": "front-end:2633"}, "it must be an http or https URL"),
         ({"OPENNEBULA_USERNAME": ""}, "username is missing"),

@@ -137,13 +137,19 @@ def test_guests_verify_onegate_with_the_zones_ca_unless_it_has_one_of_its_own(tm
 
 
 @pytest.mark.parametrize(
-    ("environment", "username"),
+    ("environment", "username", "source"),
     [
-        ({"OPENNEBULA_USERNAME": "ann", "OPENNEBULA_PASSWORD": "pw"}, "ann"),
-        ({"ONE_AUTH": "auth"}, "bob"),
+        (
+            {"OPENNEBULA_USERNAME": "ann", "OPENNEBULA_PASSWORD": "pw"},
+            "ann",
+            "OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD in the environment",
+        ),
+        ({"ONE_AUTH": "auth"}, "bob", "the file that the environment's ONE_AUTH names"),
     ],
 )
-def test_credentials_may_come_from_the_environment(tmp_path: Path, environment: dict[str, str], username: str) -> None:
+def test_credentials_may_come_from_the_environment_and_say_so(
+    tmp_path: Path, environment: dict[str, str], username: str, source: str
+) -> None:
     (tmp_path / "auth").write_text("bob:pw:with:colons\n")
     values = {key: value for key, value in stack_values("madrid-central").items() if key != "oneAuthFile"}
     raw = RawConfig(stack="madrid-central", values=as_texts(values), secret_keys=frozenset())
@@ -152,6 +158,7 @@ def test_credentials_may_come_from_the_environment(tmp_path: Path, environment: 
 
     assert settings.cloud.credentials.username == username
     assert settings.cloud.credentials.password.startswith("pw")
+    assert settings.cloud.credentials.source == source
 
 
 def test_encrypted_credentials_of_the_configuration_win(tmp_path: Path) -> None:
@@ -159,7 +166,16 @@ def test_encrypted_credentials_of_the_configuration_win(tmp_path: Path) -> None:
     raw = RawConfig(stack="madrid-central", values=values, secret_keys=frozenset({"password"}))
 
     here = machine(tmp_path, {"OPENNEBULA_USERNAME": "ann"}, zones=("madrid",))
-    assert load(raw, here).cloud.credentials.username == "eve"
+    found = load(raw, here).cloud.credentials
+    assert (found.username, found.source) == (
+        "eve",
+        "username and (with --secret) password in stacks/Pulumi.madrid-central.yaml",
+    )
+
+
+def test_credentials_of_a_file_name_the_setting_that_names_it(tmp_path: Path) -> None:
+    found = load_stack("madrid-central", tmp_path).cloud.credentials
+    assert found.source == "the file that oneAuthFile in stacks/Pulumi.madrid-central.yaml names"
 
 
 def test_a_second_checkout_can_work_on_the_zones_of_the_first(tmp_path: Path) -> None:

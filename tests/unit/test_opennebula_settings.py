@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from pulumi_opennebula.errors import ConfigurationError
+from pulumi_opennebula.errors import ConfigurationError, CredentialsError
+from pulumi_opennebula.provider.client.oned import AUTHENTICATION, refusal
+from pulumi_opennebula.provider.client.oneflow import UNAUTHORIZED, OneFlow
 from pulumi_opennebula.provider.settings import REQUEST_TIMEOUT_S, settings_of
 
 GOOD = {"endpoint": "https://front-end:2633/RPC2", "username": "oneadmin", "password": "hush"}
@@ -40,6 +42,36 @@ def test_everything_may_come_from_the_environment(tmp_path: Path) -> None:
         },
     )
     assert (found.username, found.password, found.verify) == ("a", "b", str(ca))
+
+
+@pytest.mark.parametrize(
+    ("values", "environment", "source"),
+    [
+        (GOOD, {}, "opennebula:username and opennebula:password"),
+        ({**GOOD, "credentialsFrom": "the file auth/madrid"}, {}, "the file auth/madrid"),
+        (
+            {"endpoint": GOOD["endpoint"]},
+            {"OPENNEBULA_USERNAME": "a", "OPENNEBULA_PASSWORD": "hush"},
+            "OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD",
+        ),
+        (
+            {"endpoint": GOOD["endpoint"], "username": "a"},
+            {"OPENNEBULA_USERNAME": "x", "OPENNEBULA_PASSWORD": "hush"},
+            "opennebula:username and OPENNEBULA_PASSWORD",
+        ),
+    ],
+)
+def test_refused_credentials_are_to_be_corrected_where_they_were_found(
+    values: dict[str, Any], environment: dict[str, str], source: str
+) -> None:
+    found = settings_of(values, environment)
+    for error in (
+        refusal("user.info", "no", AUTHENTICATION, found),
+        OneFlow(found, "https://front-end:2474")._refusal("GET", "/service", UNAUTHORIZED, "no"),
+    ):
+        assert isinstance(error, CredentialsError)
+        assert error.remedy == f"Correct {source}"
+        assert found.password not in str(error)
 
 
 def test_default_tags_are_merged_in_order_from_a_list_or_its_json() -> None:

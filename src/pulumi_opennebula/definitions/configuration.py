@@ -78,6 +78,17 @@ SETTINGS = (
     ),
     Setting(
         definition=Property(
+            name="credentialsFrom",
+            type="string",
+            description=(
+                "Where the program has user and password from, such as `the file auth/madrid`, for the message when "
+                "the zone refuses them."
+            ),
+        ),
+        bridged=False,
+    ),
+    Setting(
+        definition=Property(
             name="defaultTags", type=ListOf(DEFAULT_TAG), description="Tags for every object that takes tags."
         )
     ),

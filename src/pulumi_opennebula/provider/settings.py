@@ -30,6 +30,8 @@ class ZoneSettings:
     """User of the zone."""
     password: str = field(repr=False)
     """Password or token; in no message."""
+    credentials_from: str = "opennebula:username and opennebula:password"
+    """Where user and password are from, as a message names it."""
     insecure: bool = False
     """Whether certificates go unverified."""
     ca_file: str | None = None
@@ -70,6 +72,7 @@ def settings_of(values: Values, environment: Mapping[str, str]) -> ZoneSettings:
         else None,
         username=str(found["username"]),
         password=str(found["password"]),
+        credentials_from=_credentials_from(values),
         insecure=_switch("insecure", found.get("insecure")),
         ca_file=ca_file,
         request_timeout_s=_timeout(found.get("requestTimeoutS")),
@@ -84,6 +87,20 @@ def _with_environment(values: Values, environment: Mapping[str, str]) -> Values:
         if name not in found and setting.environment and environment.get(setting.environment):
             found[name] = environment[setting.environment]
     return found
+
+
+def _credentials_from(values: Values) -> str:
+    """Where user and password are from: what the program says, else configuration or environment for each."""
+    if values.get("credentialsFrom"):
+        return str(values["credentialsFrom"])
+    sources = [
+        f"opennebula:{setting.definition.name}"
+        if values.get(setting.definition.name) not in (None, "")
+        else str(setting.environment)
+        for setting in SETTINGS
+        if setting.definition.name in {"username", "password"}
+    ]
+    return " and ".join(sources)
 
 
 def has_unknown(values: Values) -> bool:

@@ -38,6 +38,10 @@ class ProviderArgs:
     """PEM file with the CA that both endpoints' certificates are verified against."""
     request_timeout_s: pulumi.Input[float] | None = pulumi.property("requestTimeoutS", default=None)
     """Longest wait for one answer of an endpoint, in seconds; 30 where absent."""
+    credentials_from: pulumi.Input[str] | None = pulumi.property("credentialsFrom", default=None)
+    """Where the program has user and password from, such as `the file auth/madrid`, for the message when the zone
+    refuses them.
+    """
     default_tags: pulumi.Input[list[pulumi.InputType[ProviderDefaultTagArgs]]] | None = pulumi.property(
         "defaultTags", default=None
     )
@@ -59,6 +63,7 @@ class Provider(OpenNebulaProvider):
         insecure: pulumi.Input[bool] | None = None,
         ca_file: pulumi.Input[str] | None = None,
         request_timeout_s: pulumi.Input[float] | None = None,
+        credentials_from: pulumi.Input[str] | None = None,
         default_tags: pulumi.Input[list[pulumi.InputType[ProviderDefaultTagArgs]]] | None = None,
     ) -> None:
         """Describe the connection; the endpoints are asked, read-only, before anything is planned.
@@ -76,6 +81,8 @@ class Provider(OpenNebulaProvider):
             ca_file: PEM file with the CA that both endpoints' certificates are verified against. Environment:
                 `OPENNEBULA_CA_FILE`.
             request_timeout_s: Longest wait for one answer of an endpoint, in seconds; 30 where absent.
+            credentials_from: Where the program has user and password from, such as `the file auth/madrid`, for the
+                message when the zone refuses them.
             default_tags: Tags for every object that takes tags.
         """
         args = ProviderArgs(
@@ -86,6 +93,7 @@ class Provider(OpenNebulaProvider):
             insecure=insecure,
             ca_file=ca_file,
             request_timeout_s=request_timeout_s,
+            credentials_from=credentials_from,
             default_tags=default_tags,
         )
         super().__init__("opennebula", resource_name, args, opts)

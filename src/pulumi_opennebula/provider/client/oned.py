@@ -158,7 +158,7 @@ def refusal(method: str, message: str, code: int, settings: ZoneSettings) -> Ref
             f"user {settings.username!r} at {settings.endpoint}",
             "user and password must be those of a user of the zone",
             f"oned answered: {message}",
-            "Correct opennebula:username and opennebula:password, or OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD",
+            f"Correct {settings.credentials_from}",
             code=code,
             answer=message,
         )

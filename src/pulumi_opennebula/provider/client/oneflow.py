@@ -101,7 +101,7 @@ class OneFlow:
                 f"user {self._settings.username!r} at {self._url}",
                 "user and password must be those of a user of the zone",
                 f"OneFlow answered: {answer}",
-                "Correct opennebula:username and opennebula:password, or OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD",
+                f"Correct {self._settings.credentials_from}",
                 code=status,
                 answer=answer,
             )
