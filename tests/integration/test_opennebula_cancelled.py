@@ -86,3 +86,22 @@ def test_what_is_cancelled_stays_in_the_state_and_the_next_command_goes_on(
     asyncio.run(engine.destroy())
     assert engine.state == {}
     assert zone.zone.call(zone.zone.zone.model.vms.alive) == []
+
+
+@pytest.mark.parametrize("what", ["end", "resize"])
+def test_a_guest_that_does_not_stop_is_an_error_with_its_reason_and_the_next_command_asks_again(
+    tmp_path: Path, what: str
+) -> None:
+    with in_process(tmp_path / "zone") as zone:
+        engine = SmallEngine(zone.connect)
+        asyncio.run(engine.up(machine()))
+        zone.zone.control.fail("stop vm", times=1, text="the guest does not react")
+        larger = {"it": Declared(kind="virtualMachine", inputs={**machine()["it"].inputs, "memory": 32})}
+        with pytest.raises(EngineError, match=r"runs again.*the guest does not react.*hard_shutdown=True"):
+            asyncio.run(engine.destroy() if what == "end" else engine.up(larger))
+        assert engine.state["it"].id == "0"
+        if what == "resize":
+            assert asyncio.run(engine.up(larger)) == {"it": "update"}
+            assert "<MEMORY><![CDATA[32]]></MEMORY>" in zone.oned("vm.info", 0)
+        asyncio.run(engine.destroy())
+        assert zone.zone.call(zone.zone.zone.model.vms.alive) == []

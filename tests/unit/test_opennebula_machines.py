@@ -273,6 +273,15 @@ def test_a_guest_that_does_not_stop_when_asked_to_is_an_error_that_names_hard_sh
         goes(vm())
 
 
+@pytest.mark.parametrize("decide", [machine_states.goes(silent), machine_states.comes_to_rest(silent, "POWEROFF")])
+def test_a_guest_whose_stop_fails_between_two_looks_is_noticed_and_a_slow_oned_is_waited_for(decide: Any) -> None:
+    looks = 0
+    with pytest.raises(NotRunningError, match=r"OpenNebula gave up \(the guest does not react\)"):
+        while not decide(vm(user={"ERROR": "the guest does not react"})):
+            looks += 1
+    assert looks == machine_states.LOOKS_BEFORE_IT_STOPS
+
+
 def test_progress_is_told_once_a_state() -> None:
     lines: list[str] = []
     decide = machine_states.comes_up(lines.append, held=False)

@@ -23,6 +23,10 @@ CHANGING: Final = frozenset(
 )
 """LCM states of a VM that runs while its devices or its CONTEXT change; they pass by themselves."""
 
+LOOKS_BEFORE_IT_STOPS: Final = 10
+"""How often a VM may look as if nobody had asked it to stop, about 10 s: oned passes the request on to its life-cycle
+manager, and a shutdown that fails at once is over between two looks."""
+
 
 class Phase(Enum):
     """What a VM's state means to one who waits for it."""
@@ -97,13 +101,15 @@ def comes_to_rest(progress: Callable[[str], None], *names: str) -> Callable[[Obj
     Raises (when called):
         NotRunningError: it ended in a failure, or is gone.
     """
-    shown = _Shown(progress)
+    shown, stopping = _Shown(progress), _Stopping()
 
     def decide(found: Object | None) -> bool:
         shown.report(found)
         phase = phase_of(found)
         if phase in {Phase.FAILED, Phase.GONE}:
             _not_running(found)
+        if names and "RUNNING" not in names:
+            stopping.look(found, "it must stop to be changed")
         if names:
             return state_of(found) in names
         return phase in {Phase.RUNNING, Phase.HELD, Phase.OFF}
@@ -117,25 +123,44 @@ def goes(progress: Callable[[str], None]) -> Callable[[Object | None], bool]:
     Raises (when called):
         NotRunningError: it runs again after the guest was asked to stop, or it could not be cleaned up.
     """
-    shown = _Shown(progress)
-    seen: set[str] = set()
+    shown, stopping = _Shown(progress), _Stopping()
 
     def decide(found: Object | None) -> bool:
         shown.report(found)
         phase, name = phase_of(found), state_of(found)
-        if phase is Phase.RUNNING and "SHUTDOWN" in seen:
-            raise NotRunningError(
-                f"VM {text_at(found or {}, 'NAME')!r} runs again",
-                "it must be terminated",
-                "the guest did not stop when it was asked to, and OpenNebula gave up",
-                "Set hard_shutdown=True on the VM, run `pulumi up`, then go on",
-            )
+        stopping.look(found, "it must be terminated")
         if name.startswith("EPILOG") and phase is Phase.FAILED:
             _not_running(found)
-        seen.add(name)
         return phase is Phase.GONE
 
     return decide
+
+
+class _Stopping:
+    """Notices a guest that was asked to stop and runs on."""
+
+    def __init__(self) -> None:
+        self._stopping = False
+        self._looks = 0
+
+    def look(self, found: Object | None, rule: str) -> None:
+        """Look at the VM once more.
+
+        Raises:
+            NotRunningError: it runs again, or it never began to stop.
+        """
+        self._stopping = self._stopping or "SHUTDOWN" in state_of(found)
+        if phase_of(found) is not Phase.RUNNING:
+            return
+        self._looks += 1
+        if self._stopping or self._looks > LOOKS_BEFORE_IT_STOPS:
+            error = text_at(found or {}, "USER_TEMPLATE", "ERROR")
+            raise NotRunningError(
+                f"VM {text_at(found or {}, 'NAME')!r} runs again",
+                rule,
+                f"the guest did not stop when it was asked to, and OpenNebula gave up{f' ({error})' if error else ''}",
+                "Set hard_shutdown=True on the VM, run `pulumi up`, then go on",
+            )
 
 
 def error_of(found: Object | None) -> str:
