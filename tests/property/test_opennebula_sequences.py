@@ -67,6 +67,8 @@ FAULTS = [
     ("oneflow P*", "drop"),
     ("prolog *", "fail"),
     ("boot *", "fail"),
+    ("hotplug *", "fail"),
+    ("stop *", "fail"),
 ]
 
 
