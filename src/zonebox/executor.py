@@ -197,7 +197,10 @@ class Executor:
             self.model.devices.bring_to_an_end(id_, reason)
         after = self.model.vms.peek(id_)
         if state_name(after) in HOTPLUGGED:
-            await self.driver.renew_context(self.spec(after))
+            try:
+                await self.driver.renew_context(self.spec(after))
+            except DriverError as error:
+                reason = reason or str(error)[:_FIRST_ERROR_LINE]
         with self.model.store.transaction():
             self.model.lifecycle.hotplugged(id_, reason)
 

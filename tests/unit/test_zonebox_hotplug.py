@@ -9,6 +9,7 @@ import pytest
 
 from tests.zonebox_model_support import StillZone
 from tests.zonebox_support import eventually
+from zonebox.drivers.base import DriverError, GuestSpec
 from zonebox.faults import Spec
 from zonebox.model.hosts import HostSpec
 from zonebox.trees import vectors
@@ -130,6 +131,19 @@ async def test_a_new_context_is_shown_before_the_vm_is_running_again(zone: Still
     assert (zone.state(0), zone.driver.started[0].context["A"]) == (HOTPLUG, "1")
     await zone.pass_time()
     assert (zone.state(0), zone.driver.started[0].context["A"]) == (RUNNING, "2")
+
+
+async def test_a_guest_that_cannot_be_shown_its_context_is_in_a_vm_that_runs_and_says_why(
+    zone: StillZone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses(spec: GuestSpec) -> None:
+        raise DriverError("the CD-ROM is locked")
+
+    monkeypatch.setattr(zone.driver, "renew_context", refuses)
+    zone.root("vm.updateconf", 0, 'CONTEXT=[A="2"]', MERGE)
+    await zone.pass_time()
+    assert zone.state(0) == RUNNING
+    assert zone.vm(0)["USER_TEMPLATE"]["ERROR"].endswith("the CD-ROM is locked")
 
 
 async def test_a_vm_that_is_off_is_changed_at_once(zone: StillZone) -> None:
