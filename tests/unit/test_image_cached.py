@@ -20,14 +20,17 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone of which only the lock counts."""
+    """A clone of which only the lock and the demo set count."""
     lock = tmp_path / "requirements" / "flower.lock"
     lock.parent.mkdir()
     lock.write_text("flwr==1\n")
+    demo = tmp_path / "examples" / "breast_cancer" / "prepare.py"
+    demo.parent.mkdir(parents=True)
+    demo.write_text("rows = 1\n")
     return tmp_path
 
 
-def test_the_key_depends_on_recipe_variant_and_lock_and_on_nothing_else(clone: Path) -> None:
+def test_the_key_depends_on_recipe_variant_lock_and_demo_set_and_on_no_other_file_of_the_clone(clone: Path) -> None:
     recipe = load()
     key = cached.image_key(recipe, "cpu", project=clone)
     (clone / "README.md").write_text("text")
@@ -36,9 +39,10 @@ def test_the_key_depends_on_recipe_variant_and_lock_and_on_nothing_else(clone: P
         cached.image_key(recipe, "sklearn", project=clone),
         cached.image_key(replace(recipe, name="other"), "cpu", project=clone),
     }
-    (clone / "requirements" / "flower.lock").write_text("flwr==2\n")
-    others.add(cached.image_key(recipe, "cpu", project=clone))
-    assert len(others - {key}) == 3
+    for changed in ("requirements/flower.lock", "examples/breast_cancer/prepare.py"):
+        (clone / changed).write_text("other\n")
+        others.add(cached.image_key(recipe, "cpu", project=clone))
+    assert len(others - {key}) == 4
 
 
 def test_an_image_in_the_cache_is_taken_and_those_unused_for_a_day_are_forgotten(clone: Path) -> None:
