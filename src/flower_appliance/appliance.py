@@ -28,7 +28,7 @@ from flower_appliance.files import write_if_changed
 from flower_appliance.liveness import Liveness
 from flower_appliance.machine import LOGS, SUPERLINK_STATE, Machine
 from flower_appliance.onegate import OneGate, OwnVm
-from flower_appliance.places import is_own_file_system
+from flower_appliance.places import is_mounted
 from flower_appliance.plan import SUPERNODE_UNIT, File, Plan, plan
 from flower_appliance.provisioning import Provisioning, not_mounted
 from flower_appliance.provisions import render_mount
@@ -235,15 +235,16 @@ class Appliance:
 
         What systemd bound for this program before the mount would hide it (ReadWritePaths, systemd.exec(5)).
         """
-        if wanted.state is None or is_own_file_system(machine.path(wanted.state.where)):
+        if all(is_mounted(machine.path(mount.where)) for mount in wanted.state):
             return True
-        path, text = machine.path(f"/etc/systemd/system/{wanted.state.unit}"), render_mount(wanted.state)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(write_if_changed, path, text.encode(), mode=0o644)
-        failed = await self._supervisor.mount(wanted.state.unit)
-        if failed:
-            raise PlanError([not_mounted(wanted.state, failed)])
-        LOG.info("%s is mounted now; starting anew to see it", wanted.state.subject)
+        for mount in wanted.state:
+            path, text = machine.path(f"/etc/systemd/system/{mount.unit}"), render_mount(mount)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(write_if_changed, path, text.encode(), mode=0o644)
+            failed = await self._supervisor.mount(mount.unit)
+            if failed:
+                raise PlanError([not_mounted(mount, failed)])
+        LOG.info("the volume for the state is mounted now; starting anew to see it")
         self.ask_to_stop()
         return False
 

@@ -42,8 +42,8 @@ def whole_folder(folder: Path, *, owner: Owner | None) -> Iterator[Path]:
         remove(incoming)
 
 
-def is_own_file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
-    """Whether a file system of its own is mounted there, and not a folder bound onto itself.
+def is_mounted(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    """Whether something else is mounted there, and not the folder bound onto itself.
 
     Args:
         path: The mount point.
@@ -53,7 +53,7 @@ def is_own_file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) 
     for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
         fields = line.split(" ")
         if fields[4] == str(path):
-            found = fields[3] == "/"  # the last one is on top
+            found = fields[3] != str(path)  # the last one is on top
     return found
 
 

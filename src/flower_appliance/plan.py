@@ -34,7 +34,7 @@ from flower_appliance.provisions import (
     data_provisions,
     render_mount,
     requirement_provisions,
-    state_mount,
+    state_mounts,
 )
 from flower_appliance.serverkey import Wanted, certificate_key_name, stale_keys
 from flower_appliance.trusted import render_trusted
@@ -90,7 +90,7 @@ class Plan:
     """Guest paths that must not be there."""
     loopback_hosts: tuple[str, ...] = ()
     """What a certificate for this machine's own programs must cover; empty: this role has none."""
-    state: Mount | None = None
+    state: tuple[Mount, ...] = ()
     """Mounted before anything is written: what survives an exchange of the image's disk."""
     provisions: tuple[Provision, ...] = ()
     """What is brought to the machine first, in this order: services and checks wait for it."""
@@ -129,8 +129,7 @@ def plan(
 def systemd_files(plan: Plan) -> tuple[File, ...]:
     """The plan's services and mounts as unit files, for a machine that runs systemd."""
     texts = {unit.name: render_systemd(unit) for unit in plan.units}
-    mounts = [plan.state, *plan.provisions] if plan.state is not None else plan.provisions
-    texts |= {each.unit: render_mount(each) for each in mounts if isinstance(each, Mount)}
+    texts |= {each.unit: render_mount(each) for each in (*plan.state, *plan.provisions) if isinstance(each, Mount)}
     return tuple(File(path=f"/etc/systemd/system/{name}", content=text, mode=0o644) for name, text in texts.items())
 
 
@@ -166,7 +165,7 @@ def describe(plan: Plan) -> dict[str, Any]:
             }
             for unit in plan.units
         ],
-        "state": str(plan.state or ""),
+        "state": [str(mount) for mount in plan.state],
         "provisions": [str(provision) for provision in plan.provisions],
         "checks": [str(check) for check in plan.checks],
         "units_wait_for_checks": plan.units_wait_for_checks,
@@ -257,7 +256,7 @@ def _superlink(context: SuperLinkContext, machine: Machine, server_keys: Mapping
             *((m.SERVER_CERT,) if not served else ()),
         ),
         loopback_hosts=tuple(dict.fromkeys((LOOPBACK_NAME, "127.0.0.1", machine.loopback))),
-        state=state_mount(context.state_volume),
+        state=state_mounts(context.state_volume),
         revision=context.revision,
         attributes={"FL_VERSION": FLOWER_VERSION, "FL_ENDPOINT": m.endpoint(machine.address, m.FLEET_PORT)},
         user=machine.service_user,
@@ -304,8 +303,7 @@ def _audit(context: SuperLinkContext, machine: Machine) -> Unit:
 def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
     identity = node_identity(context, machine.vm_name)
     home = f"{m.STATE}/supernode"
-    node_key = m.NODE_KEY_ON_VOLUME if context.state_volume else m.NODE_KEY
-    ca, key = str(machine.path(m.CA_CERT)), str(machine.path(node_key))
+    ca, key = str(machine.path(m.CA_CERT)), str(machine.path(m.NODE_KEY))
     data = str(machine.path(context.data.path))
     trusted = context.trusted_entities
     node_config: dict[str, str | int] = {
@@ -331,7 +329,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
         ),
         environment={"FLWR_HOME": str(machine.path(home)), **_packages(context, machine)},
         environment_file=str(machine.path(m.FLOWER_ENV)),
-        reads=(m.CA_CERT, node_key, m.FLOWER_ENV, *((m.TRUSTED_ENTITIES,) if trusted else ())),
+        reads=(m.CA_CERT, m.NODE_KEY, m.FLOWER_ENV, *((m.TRUSTED_ENTITIES,) if trusted else ())),
         writes=(str(machine.path(home)),),
         reads_only=(data,),
         devices=GPU_DEVICES if context.gpu else (),
@@ -348,7 +346,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
         ),
         obsolete=() if trusted else (m.TRUSTED_ENTITIES,),
         units=(supernode,),
-        node_key=node_key,
+        node_key=m.NODE_KEY,
         node_key_epoch=context.key_epochs.get(identity.name.rpartition("/")[2], 0),
         checks=(
             *_cuda(context, machine),
@@ -362,7 +360,7 @@ def _supernode(context: SuperNodeContext, machine: Machine) -> Plan:
         ),
         units_wait_for_checks=True,
         enrolment=EnrolmentQuestion(host=context.superlink_host, port=context.superlink_port, ca=ca, key=key),
-        state=state_mount(context.state_volume),
+        state=state_mounts(context.state_volume),
         revision=context.revision,
         attributes={"FL_VERSION": FLOWER_VERSION},
         user=machine.service_user,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flower_appliance.data import Data, Download, NfsExport, Volume
-from flower_appliance.machine import STATE
+from flower_appliance.machine import CERTS, STATE
 from flower_appliance.requirements import Entry, Requirements
 
 MOUNT_OPTIONS = "ro,nosuid,nodev,noexec"
@@ -78,15 +78,18 @@ def data_provisions(data: Data, *, user: str) -> tuple[Provision, ...]:
             return ()
 
 
-def state_mount(label: str) -> Mount | None:
-    """The volume that keeps key and database, mounted where the state is; None: the image's own disk keeps them.
+def state_mounts(label: str) -> tuple[Mount, ...]:
+    """The volume that keeps keys and database, where the state and the certificates are; none: the image's disk does.
 
-    Not noexec: the shared libraries of a zone's own packages are loaded from it.
+    Not noexec: the shared libraries of a zone's own packages are loaded from it. systemd makes the folder that is bound
+    where the volume has none yet (systemd.mount(5), bind mounts).
     """
     if not label:
-        return None
+        return ()
     what, subject = f"/dev/disk/by-label/{label}", f"the volume for the state with the label {label}"
-    return Mount(what=what, where=STATE, options="nosuid,nodev", subject=subject)
+    state = Mount(what=what, where=STATE, options="nosuid,nodev", subject=subject)
+    keys = f"the folder for keys on {subject}"
+    return (state, Mount(what=f"{STATE}/certs", where=CERTS, type="none", options="bind,nosuid,nodev", subject=keys))
 
 
 def requirement_provisions(wanted: Requirements | None, *, user: str) -> tuple[Provision, ...]:

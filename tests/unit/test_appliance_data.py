@@ -17,7 +17,7 @@ from flower_appliance.errors import ContextError
 from flower_appliance.guest import Guest
 from flower_appliance.machine import Machine
 from flower_appliance.onegate import OneGate, OneGateAccess
-from flower_appliance.places import is_own_file_system
+from flower_appliance.places import is_mounted
 from flower_appliance.plan import DataCheck, Plan, describe, plan, systemd_files
 from flower_appliance.provisioning import FIRST_PAUSE_S, LONGEST_PAUSE_S, Provisioning
 from flower_appliance.provisions import Fetch, Mount, escape_path
@@ -236,15 +236,15 @@ def test_with_a_volume_for_the_state_key_and_database_lie_on_it_and_it_is_mounte
     made = plan(
         read_context({**BASE, "FL_DATA_PATH": "/srv/data", "FL_STATE_VOLUME": "flower-state"}, now=NOW), MACHINE
     )
-    assert made.node_key == "/var/lib/flower/node.key"
-    assert "--auth-supernode-private-key /var/lib/flower/node.key" in " ".join(made.units[0].argv)
-    assert made.units[0].reads.count("/var/lib/flower/node.key") == 1
+    keys = units(made)["etc-flower-certs.mount"]
+    assert made.node_key.startswith("/etc/flower/certs/")
+    assert "What=/var/lib/flower/certs\nWhere=/etc/flower/certs\nType=none\nOptions=bind,nosuid,nodev\n" in keys
+    assert [mount.unit for mount in made.state] == ["var-lib-flower.mount", "etc-flower-certs.mount"]
     text = units(made)["var-lib-flower.mount"]
     assert "What=/dev/disk/by-label/flower-state\n" in text
     assert "Options=nosuid,nodev\n" in text
     assert made.provisions == ()
-    without = planned(PATH="/srv/data")
-    assert (without.state, without.node_key) == (None, "/etc/flower/certs/node.key")
+    assert planned(PATH="/srv/data").state == ()
     assert "FL_STATE_VOLUME is 'CONTEXT'" in refusals_of(FL_STATE_VOLUME="CONTEXT")
 
 
@@ -267,13 +267,14 @@ def refusals_of(**values: str) -> str:
             ],
             False,
         ),
+        (["36 25 8:17 /flower /var/lib/flower rw shared:1 - ext4 /dev/vdb rw"], True),
         (["36 25 8:17 / /var/lib/flower/x rw shared:1 - ext4 /dev/vdb rw"], False),
     ],
 )
 def test_a_folder_that_is_bound_onto_itself_is_no_volume(tmp_path: Path, lines: list[str], own: bool) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text("".join(f"{line}\n" for line in ["20 1 8:1 / / rw - ext4 /dev/vda3 rw", *lines]))
-    assert is_own_file_system(Path("/var/lib/flower"), mounts) is own
+    assert is_mounted(Path("/var/lib/flower"), mounts) is own
 
 
 async def test_without_its_volume_a_machine_writes_no_key_and_says_why(tmp_path: Path) -> None:
