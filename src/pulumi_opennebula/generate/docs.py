@@ -23,7 +23,7 @@ INTRODUCTION = """# The OpenNebula provider
 `pulumi_opennebula` is a native Pulumi provider for OpenNebula: twelve resources and twelve functions, under the names
 of the package that Pulumi bridges from the OpenNebula Terraform provider ([moving to and from
 it](../opennebula-bridged.md)). It talks to oned (XML-RPC) and OneFlow (REST), and is tested against
-[zonebox](testing.md) and recordings of OpenNebula 7.0.1.
+[zonebox](testing.md) and recordings of OpenNebula 7.0.1. What it costs is [measured](benchmark.md).
 
 - A preview changes nothing in the zone, and refuses what OpenNebula would refuse: with the value, the rule, the reason
   and what to do instead.
