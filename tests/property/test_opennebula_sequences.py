@@ -31,6 +31,7 @@ from pulumi_opennebula.provider.resources.service_states import FAILED, RUNNING,
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.values import UNREAD, wrapped
 from pulumi_opennebula.provider.zone import Zone
+from tests.opennebula_in_process import RushingClock, hurried
 from tests.opennebula_programs import (
     SLOTS,
     change_behind_the_back,
@@ -44,8 +45,6 @@ from zonebox.embedded import QUICK, EmbeddedZone
 from zonebox.loopback import free_address
 from zonebox.settings import Settings
 
-RUSH = 20
-"""How much faster than real time the zone's time and the provider's pauses pass."""
 READS = frozenset({"info", "infoextended", "infoset", "version"})
 EVERY = (-2, -1, -1)
 OPTIONAL = sorted(name for name, slot in SLOTS.items() if not slot.always)
@@ -70,26 +69,6 @@ FAULTS = [
     ("hotplug *", "fail"),
     ("stop *", "fail"),
 ]
-
-
-class RushingClock:
-    """Time that passes RUSH times as fast."""
-
-    def __init__(self) -> None:
-        self._start = time.time()
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return self._start + (time.time() - self._start) * RUSH
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait the RUSHth part."""
-        await asyncio.sleep(max(0.0, seconds) / RUSH)
-
-
-async def hurried(seconds: float) -> None:
-    """The provider's pauses."""
-    await asyncio.sleep(seconds / RUSH)
 
 
 class Sequences(RuleBasedStateMachine):
