@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 from flower_appliance import data, machine
+from flower_appliance.cli import SECRET_VARIABLES
 from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.version import FLOWER_VERSION
 from flower_federation.imaging import catalog
 from flower_federation.imaging.catalog import Release
 from flower_federation.imaging.oneapps import folder
-from flower_federation.imaging.oneapps.variables import UNASKED
+from flower_federation.imaging.oneapps.variables import UNASKED, read_table
 from tests.appliance_support import b64, make_authority
 from tests.oneapps_support import APPLIANCE, DISK_BYTES, PROJECT, document, of_kind, problems, published
 
 Files = Mapping[str, folder.File]
 KINDS = {"image": None, "vm-template": "VMTEMPLATE", "service-template": "SERVICE_TEMPLATE"}
-SECRET = "FL_SERVER_KEY"
 
 
 @pytest.fixture(scope="module")
@@ -160,11 +160,12 @@ def test_the_form_asks_for_no_secret_and_for_everything_else_a_supernode_may_be_
     template = of_kind(files, "VMTEMPLATE")[1]["opennebula_template"]
     asked = {name.upper() for name in template["user_inputs"]}
     assert asked == set(template["inputs_order"].split(","))
-    superlink = {"FL_SERVER_CERT", SECRET, "FL_CONTROL_CA", "FL_ADMIN_NETWORKS", "FL_NUM_CLIENTS"}
+    superlink = {each.name for each in read_table(PROJECT) if each.role == "superlink"}
+    assert asked.isdisjoint(SECRET_VARIABLES)
     fixed = {name.upper() for name, value in template["context"].items() if not value.startswith("$")}
     assert asked == variables_of_the_code() - superlink - set(UNASKED) - fixed
     for _, content in (of_kind(files, kind) for kind in KINDS.values()):
-        assert SECRET.lower() not in json.dumps(content).lower()
+        assert not [name for name in SECRET_VARIABLES if name.lower() in json.dumps(content).lower()]
 
 
 def test_the_marketplaces_tests_start_from_a_context_that_lacks_only_certificates(files: Files) -> None:
@@ -172,6 +173,6 @@ def test_the_marketplaces_tests_start_from_a_context_that_lacks_only_certificate
     given = {name.removeprefix(":"): value for name, value in params.items()}
     with pytest.raises(Exception, match="FL_CA_CERT") as refused:
         read_context(given, now=datetime.now(UTC))
-    assert set(re.findall(r"(FL_\w+) is absent", str(refused.value))) == {
-        *("FL_CA_CERT", "FL_CA_FINGERPRINT", "FL_SERVER_CERT", SECRET, "FL_CONTROL_CA"),
-    }
+    missing = set(re.findall(r"(FL_\w+) is absent", str(refused.value)))
+    assert missing >= {"FL_CA_CERT", "FL_CA_FINGERPRINT", "FL_SERVER_CERT", "FL_CONTROL_CA"}
+    assert str(refused.value).count("FL_ROLE is") == 0

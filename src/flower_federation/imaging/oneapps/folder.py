@@ -75,13 +75,17 @@ def files(project: Path, facts: Facts = publication.MARKS) -> Mapping[str, File]
     text("CHANGELOG.md", pages.changelog(settings))
     text("help.txt", pages.help_text(settings, table))
     for path in _below(own / "appliance"):
-        text(path, (own / "appliance" / path).read_text(encoding="utf-8"), executable=_runs(own / "appliance" / path))
+        text(
+            path,
+            (own / "appliance" / path).read_text(encoding="utf-8"),
+            executable=_runs((own / "appliance" / path).read_bytes()),
+        )
     content = _payload(project, recipe, settings)
     sums = "".join(f"{hashlib.sha256(raw).hexdigest()}  {path}\n" for path, raw in sorted(content.items()))
     text("facts.sh", _facts(recipe, settings, content))
     text(f"{PAYLOAD}/SHA256SUMS", sums)
     for path, raw in content.items():
-        found[f"appliances/{settings.name}/{PAYLOAD}/{path}"] = File(content=raw)
+        found[f"appliances/{settings.name}/{PAYLOAD}/{path}"] = File(content=raw, executable=_runs(raw))
     found |= _recipe(own / "packer", settings)
     return found
 
@@ -178,7 +182,7 @@ def _recipe(folder: Path, settings: Settings) -> dict[str, File]:
         for mark, value in values.items():
             text = text.replace(mark, value)
         name = path.replace("appliance.pkr.hcl", f"{settings.name}.pkr.hcl")
-        found[f"{PACKER}/{settings.name}/{name}"] = File(content=text.encode(), executable=_runs(folder / path))
+        found[f"{PACKER}/{settings.name}/{name}"] = File(content=text.encode(), executable=_runs(text.encode()))
     return found
 
 
@@ -188,6 +192,6 @@ def _below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
-def _runs(path: Path) -> bool:
+def _runs(content: bytes) -> bool:
     """Whether it is a program: a wheel keeps no modes, so the first line says it."""
-    return path.read_bytes().startswith(b"#!")
+    return content.startswith(b"#!")

@@ -1,7 +1,7 @@
 """The documents of a community marketplace: image, VM template of SuperNodes, service template. It writes no file.
 
 What a VM of either role is given, and what a pool of SuperNodes asks for, is what `image publish` brings into a zone.
-A SuperLink has no form: its key would become an attribute of the VM, which OneGate shows to the VMs of its service.
+A SuperLink has no form: a key in it would become an attribute of the VM, which OneGate shows to the VMs of its service.
 """
 
 from __future__ import annotations

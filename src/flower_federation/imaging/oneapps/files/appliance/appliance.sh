@@ -35,6 +35,8 @@ service_bootstrap() {
 
 # On Ubuntu, while the image is built, with the payload that the recipe brought.
 service_install() {
+    # Packages' own scripts write files that services must read, such as the list of CAs.
+    umask 022
     flower_payload=/opt/one-appliance/flower
     flower_refuse_other_machines
     (cd "$flower_payload" && sha256sum --check --quiet --strict SHA256SUMS)
@@ -85,10 +87,8 @@ flower_user() {
 }
 
 flower_overlay() {
+    chmod -R u=rwX,go=rX "$flower_payload/overlay"
     cp -R "$flower_payload/overlay/." /
-    (cd "$flower_payload/overlay" && find . -type f) | while read -r flower_file; do
-        chmod u=rw,go=r "/$flower_file"
-    done
     # shellcheck disable=SC2086
     systemctl enable $FLOWER_UNITS
     # shellcheck disable=SC2086
