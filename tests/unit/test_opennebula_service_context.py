@@ -15,7 +15,7 @@ from pulumi_opennebula.definitions.service_context import SERVICE_CONTEXT
 from pulumi_opennebula.errors import FailedObjectError, InputError, NotFoundError, WaitedTooLongError
 from pulumi_opennebula.provider.checks import Findings, checked
 from pulumi_opennebula.provider.resources.base import Call
-from pulumi_opennebula.provider.resources.service_context import ServiceContextHandler
+from pulumi_opennebula.provider.resources.service_context import ServiceContextHandler, has_acknowledged
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.templates import Body, body_of, parse
 from pulumi_opennebula.provider.values import UNKNOWN
@@ -208,3 +208,11 @@ def test_values_that_are_not_known_yet_are_no_reason_to_refuse() -> None:
     given = inputs({"A": UNKNOWN, "REV": "1"}, acknowledgement="REV")  # type: ignore[dict-item]
     HANDLER.check(checked(SERVICE_CONTEXT.record, given, findings), findings)
     assert findings.refusals == []
+
+
+def test_a_vm_whose_devices_change_meanwhile_is_still_waited_for() -> None:
+    body = {"STATE": "3", "LCM_STATE": "25", "USER_TEMPLATE": {"REVISION": "1"}}
+    assert not has_acknowledged(body, "REVISION", "2")
+    assert not has_acknowledged({**body, "LCM_STATE": "3"}, "REVISION", "2")
+    assert has_acknowledged({**body, "LCM_STATE": "3"}, "REVISION", "1")
+    assert has_acknowledged({**body, "STATE": "8", "LCM_STATE": "0"}, "REVISION", "2")

@@ -15,6 +15,7 @@ from typing import Any, Final
 from pulumi_opennebula.definitions.service_context import SERVICE_CONTEXT
 from pulumi_opennebula.errors import FailedObjectError, InputError, NotFoundError
 from pulumi_opennebula.provider.checks import Findings
+from pulumi_opennebula.provider.resources import machine_states
 from pulumi_opennebula.provider.resources.base import Call, Handler
 from pulumi_opennebula.provider.templates import children, render, text_at, unrenderable
 from pulumi_opennebula.provider.values import UNKNOWN, Values, is_unknown
@@ -210,6 +211,8 @@ def state_of(body: Object | None) -> str:
 
 def has_acknowledged(body: Object | None, name: str, value: str) -> bool:
     """Whether the guest has written the value back; a VM that is gone or no longer runs is not waited for."""
+    if machine_states.state_of(body) in machine_states.CHANGING:
+        return False
     return not is_running(body) or text_at(body or {}, "USER_TEMPLATE", name) == value
 
 
