@@ -1,7 +1,7 @@
 """The provider's tests against a zone that is known by environment variables only, with no zonebox to import.
 
-The zone is a zonebox that was started by its command, as anybody would start one; the tests that run against it are the
-quick ones of those that a real OpenNebula would get.
+The zone is a zonebox that was started by its command, as anybody would start one; the test that runs against it is a
+quick one of those that a real OpenNebula would get.
 """
 
 from __future__ import annotations
@@ -36,11 +36,9 @@ sys.meta_path.insert(0, Refusing())
 sys.exit(pytest.main(sys.argv[1:]))
 """
 QUICK = (
-    "tests/integration/test_opennebula_engine.py::"
-    "test_a_change_that_opennebula_cannot_make_replaces_and_frees_the_name_first",
-    "tests/integration/test_opennebula_pools_engine.py::"
-    "test_every_function_finds_what_the_program_made_or_the_zone_has",
+    "tests/integration/test_opennebula_pools_engine.py::test_every_function_finds_what_the_program_made_or_the_zone_has"
 )
+"""Makes, finds and removes objects of six kinds."""
 
 
 def zonebox(*arguments: str) -> str:
@@ -64,7 +62,7 @@ def test_the_tests_run_against_a_zone_that_only_the_environment_names(tmp_path: 
             "OPENNEBULA_CA_FILE": ends["ca"],
         }
         done = subprocess.run(
-            [sys.executable, "-c", WITHOUT_ZONEBOX, "-p", "no:zonebox", "-p", "no:cacheprovider", *QUICK],
+            [sys.executable, "-c", WITHOUT_ZONEBOX, "-p", "no:zonebox", "-p", "no:cacheprovider", QUICK],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -74,7 +72,7 @@ def test_the_tests_run_against_a_zone_that_only_the_environment_names(tmp_path: 
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert re.search(r"2 passed", done.stdout)
+        assert re.search(r"1 passed", done.stdout)
         asked = zonebox("counts", *where)
         assert {"one.image.allocate", "one.vm.action", "one.market.delete"} <= set(re.findall(r"one\.[\w.]+", asked))
     finally:
