@@ -164,6 +164,32 @@ async def test_another_flower_version_than_the_baked_one_is_refused(guests: Gues
     await guests.driver.stop(4, hard=True)
 
 
+@in_module
+async def test_the_demo_set_is_in_the_image_and_a_volume_that_is_not_attached_is_an_error(guests: Guests) -> None:
+    demo, volume = (
+        {name: value for name, value in guests.supernode(**way).items() if name != "FL_DATA_PATH"}
+        for way in ({"FL_DATA_DEMO": "YES"}, {"FL_DATA_VOLUME": "rows"})
+    )
+    await guests.start(guests.spec(5, demo))
+    await guests.start(guests.spec(6, volume))
+    await guests.eventually(5, 60, READY="YES", FL_STATE="waiting")
+    inside = Inside(guests, 5)
+    as_service = "setpriv --reuid flower --regid flower --clear-groups wc -l /usr/share/flower/demo/breast_cancer.csv"
+    assert inside.run("sh", "-c", as_service).split()[0] == "570"
+    refused = "setpriv --reuid flower --regid flower --clear-groups touch /usr/share/flower/demo/x 2>&1 || true"
+    assert "Permission denied" in inside.run("sh", "-c", refused)
+
+    async def is_told() -> bool:
+        return "could not be mounted at /srv/flower/data" in guests.error_of(6)
+
+    await eventually(is_told, "VM 6 says that its volume is not there", 60)
+    assert guests.onegate.of(6).get("READY") != "YES"
+    options = Inside(guests, 6).run("systemctl", "show", "--property=Options", "srv-flower-data.mount")
+    assert options.strip() == "Options=ro,nosuid,nodev,noexec"
+    for vm_id in (5, 6):
+        await guests.driver.stop(vm_id, hard=True)
+
+
 def test_the_image_holds_nothing_that_two_machines_must_not_share(appliance: Appliance) -> None:
     root = appliance.root
     assert (root / "etc/machine-id").read_text() == ""

@@ -116,7 +116,10 @@ def _list(arguments: argparse.Namespace, settings: ZoneSettings) -> int:
 
 
 def _table(images: list[Published]) -> Table:
-    table = Table("id", "image", "Flower", "variant", "SHA-256", "VMs")
+    table = Table()
+    for title in ("id", "image", "Flower", "variant", "SHA-256", "VMs"):
+        # A name that is cut short could not be copied into a stack's file.
+        table.add_column(title, overflow="fold")
     for image in images:
         vms = ", ".join(map(str, image.vms)) or "-"
         table.add_row(str(image.id), image.name, image.version, image.variant, image.sha256[:16], vms)
