@@ -293,6 +293,14 @@ def test_an_existing_image_must_say_that_it_carries_the_stacks_flower_version(
     assert dict(asked) == {**image, "tags": {"FL_FLOWER_VERSION": "1.41.0"}}
 
 
+def test_the_provider_is_told_where_user_and_password_are_from(tmp_path: Path) -> None:
+    cloud = RecordingCloud(stacks={MADRID: centre()})
+    run_zone(cloud, tmp_path)
+
+    inputs = cloud.one("pulumi:providers:opennebula").inputs
+    assert inputs["credentialsFrom"] == "the file that oneAuthFile in stacks/Pulumi.berlin-hospital.yaml names"
+
+
 def test_the_checksum_of_an_uploaded_image_reaches_the_provider(tmp_path: Path) -> None:
     cloud = RecordingCloud(stacks={MADRID: centre()})
     run_zone(cloud, tmp_path, image={"path": "dist/flower.qcow2", "checksum": "ab" * 32})

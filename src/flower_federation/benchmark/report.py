@@ -101,7 +101,7 @@ def from_json(document: Mapping[str, Any]) -> Result:
 def page(result: Result) -> str:
     """The page."""
     lines = [
-        "| step | requests | bare calls | ratio | seconds | empty | ratio | bare calls | ratio |",
+        "| step | requests | of bare calls | ratio | seconds | of empty | ratio | of bare calls | ratio |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for step in result.steps:

@@ -36,8 +36,8 @@ IMPORT = """A preview after an import shows no change where the program says wha
 CONTEXT variables of a running service and addresses on hold that the program does not name stay as they are.
 """
 SECRETS = """A value that the program marks as a secret (`pulumi.Output.secret`, secret configuration) is one wherever
-the same text turns up in the state. An import has no program to go by: values of `context` and `tags` are then secrets
-by their names, such as `*_KEY`, `*PASSWORD*`, `*SECRET*`.
+the same text turns up in the state. An import has no program to go by: values of CONTEXT variables and tags are then
+secrets by their names, such as `*_KEY`, `*PASSWORD*`, `*SECRET*`.
 """
 
 
