@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +49,7 @@ class Refusal:
         return re.compile(".+?".join(re.escape(part) for part in self.text.split("...")), re.DOTALL)
 
 
+@cache
 def refusals() -> list[Refusal]:
     """Every refusal in zonebox's source."""
     package = ROOT / "src" / "zonebox"

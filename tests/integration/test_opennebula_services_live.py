@@ -134,20 +134,29 @@ def test_a_service_in_warning_says_which_vm_does_not_run_and_goes_on_when_it_doe
     assert set(asyncio.run(engine.preview(wanted)).values()) == {"same"}
 
 
-def test_a_service_whose_network_could_not_be_removed_is_removed_with_it_by_the_next_destroy(
-    zone: InProcess, engine: SmallEngine
+@pytest.mark.parametrize("then", ["destroy", "up"])
+def test_a_service_whose_network_could_not_be_removed_is_removed_by_the_next_destroy_and_replaced_by_up(
+    zone: InProcess, engine: SmallEngine, then: str
 ) -> None:
     extra = {"networks_values": [{"fl": {"reserve_from": Ref("network"), "extra": "SIZE=5"}}]}
-    asyncio.run(engine.up(program({}, {"networks": {"fl": "M|network|||reserve_from:"}}, extra)))
+    wanted = program({}, {"networks": {"fl": "M|network|||reserve_from:"}}, extra)
+    asyncio.run(engine.up(wanted))
     own = networks(zone)[f"fl-{engine.state['service'].id}"]
     # Somebody holds an address of the service's own network, which cannot be deleted then.
     zone.oned("vn.hold", int(own["ID"]), 'LEASES=[IP="10.66.0.12"]')
     with pytest.raises(EngineError, match=r"FAILED_UNDEPLOYING_NETS.*leases in use"):
         asyncio.run(engine.destroy())
-    assert "service" in engine.state
+    half_gone = engine.state["service"].id
     zone.oned("vn.release", int(own["ID"]), 'LEASES=[IP="10.66.0.12"]')
-    asyncio.run(engine.destroy())
-    assert networks(zone) == {}
+    if then == "destroy":
+        asyncio.run(engine.destroy())
+        assert networks(zone) == {}
+        return
+    asyncio.run(engine.refresh())
+    assert asyncio.run(engine.preview(wanted))["service"] == "replace"
+    asyncio.run(engine.up(wanted))
+    assert engine.state["service"].id != half_gone
+    assert sorted(networks(zone)) == [f"fl-{engine.state['service'].id}", "net"]
 
 
 def test_a_service_on_hold_is_made_waits_for_its_release_and_is_no_drift_after_it(

@@ -85,6 +85,12 @@ def test_a_service_that_does_not_run_differs_from_its_program(state: int, differ
     )
 
 
+@pytest.mark.parametrize("state", [6, 14])
+def test_a_service_that_is_half_undeployed_is_replaced_because_oneflow_brings_it_only_to_its_end(state: int) -> None:
+    found = HANDLERS["opennebula:index/service:Service"].refine([], {"state": state}, {})
+    assert [(change.path, change.replace) for change in found] == [(("state",), True)]
+
+
 def test_a_lock_that_is_not_there_is_as_good_as_unlock() -> None:
     record = HANDLERS["opennebula:index/image:Image"].definition.record
     assert changes(record, {"lock": "UNLOCK"}, {}) == changes(record, {}, {"lock": "UNLOCK"}) == []

@@ -42,6 +42,9 @@ class ServiceHandler(Handler):
         A service that failed differs from one that runs, which is what every program wants: an update mends it.
         """
         found = self._refined(changes, old, new)
+        if old.get("state") in states.UNDEPLOY_FAILED:
+            # Half of it is gone, and OneFlow brings it only to its end: another one takes its place.
+            return [*found, Change(path=("state",), kind=Kind.UPDATE, replace=True)]
         broken = old.get("state") in states.FAILED or old.get("state") == states.WARNING
         return [*found, Change(path=("state",), kind=Kind.UPDATE)] if broken and not found else found
 
