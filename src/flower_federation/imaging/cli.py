@@ -23,6 +23,8 @@ from flower_federation.imaging import recipe as recipes
 from flower_federation.imaging.building import STEPS, Built, build_image
 from flower_federation.imaging.checksums import sign, verify
 from flower_federation.imaging.tools import install_command, missing_packages
+from flower_federation.imaging.wheelhouse import LABEL, build_wheelhouse
+from flower_federation.imaging.wheelhouse import STEPS as WHEELHOUSE_STEPS
 from flower_federation.processes import require, run_process
 
 DESCRIPTION = """Build the appliance's bootable disk image (QCOW2; BIOS and UEFI), its bill of materials and checksums.
@@ -33,6 +35,7 @@ DESCRIPTION = """Build the appliance's bootable disk image (QCOW2; BIOS and UEFI
   scripts/image build --variant gpu --hook FILE  with a kernel for GPUs, and what FILE installs
   scripts/image build --sign-key key.pem         also sign SHA256SUMS
   scripts/image verify dist --key public.pem     check signature and checksums
+  scripts/image wheelhouse LOCK                  a disk with wheels, for a stack's packages.volume
   scripts/image publish FILE --stack NAME        bring an image into a zone (publish --help)
   scripts/image one-apps --output DIR            the appliance for the community marketplace (one-apps --help)
 """
@@ -60,6 +63,14 @@ def add_actions(kinds: argparse._SubParsersAction[argparse.ArgumentParser], sett
     check.add_argument("folder", type=Path, nargs="?", default=Path("dist"), help="folder with images (default: dist/)")
     check.add_argument("--key", type=Path, metavar="FILE", help="Ed25519 public key, PEM; without it only checksums")
     check.set_defaults(handler=_verify)
+    wheels = kinds.add_parser("wheelhouse", help="a disk with the wheels of a locked list, for packages.volume")
+    wheels.add_argument("lock", type=Path, metavar="LOCK", help="pip requirements file, with versions and hashes")
+    wheels.add_argument("--output", type=Path, default=Path("dist") / "wheels.img", metavar="FILE", help="the disk")
+    wheels.add_argument("--label", default=LABEL, help="of its file system (default: %(default)s)")
+    wheels.add_argument("--index-url", metavar="URL", help="where wheels come from; pip's own index by default")
+    wheels.add_argument("--find-links", metavar="FOLDER", help="take wheels from this folder and ask no index")
+    wheels.add_argument("--json", action="store_true", help="print the result as JSON")
+    wheels.set_defaults(handler=lambda arguments: _wheelhouse(arguments, setting))
     tools = kinds.add_parser("tools", help="which Debian packages this machine lacks for building and booting images")
     tools.add_argument("--install", action="store_true", help="install them with apt-get (as root)")
     tools.set_defaults(handler=lambda arguments: _tools(arguments, setting))
@@ -112,6 +123,25 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(f"{name}: OK")
     if arguments.key is None:
         print("checksums only: without --key, whoever changed an image could have changed SHA256SUMS, too")
+    return 0
+
+
+def _wheelhouse(arguments: argparse.Namespace, setting: Setting) -> int:
+    index = [] if arguments.index_url is None else ["--index-url", arguments.index_url]
+    folder = [] if arguments.find_links is None else ["--no-index", "--find-links", arguments.find_links]
+    stream = sys.stderr if arguments.json else sys.stdout
+    made = build_wheelhouse(
+        arguments.lock,
+        arguments.output,
+        label=arguments.label,
+        python=setting.project / ".flower-env" / "bin" / "python",
+        python_version=recipes.load().base.python,
+        sources=folder or index,
+        run=run_process,
+        env=setting.environ,
+        console=Console(stream=stream, clock=time.monotonic, total=WHEELHOUSE_STEPS),
+    )
+    print(json.dumps(made, indent=2) if arguments.json else f"{made['image']} with {len(made['wheels'])} wheels")
     return 0
 
 
