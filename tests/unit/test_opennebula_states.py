@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pulumi_opennebula.definitions import RESOURCES
 from pulumi_opennebula.provider.states import imported_inputs, planned, refreshed_inputs, secret_paths, settled
 from pulumi_opennebula.provider.values import UNKNOWN
@@ -102,3 +104,14 @@ def test_on_import_names_decide_what_is_a_secret() -> None:
     context = {"FL_SERVER_KEY": "x", "ROOT_PASSWORD": "y", "TOKEN": "YES", "SSH_PUBLIC_KEY": "z", "FL_ROLE": "r"}
     found = secret_paths(TEMPLATE, {"context": context}, {}, frozenset(), imported=True)
     assert found == {("context", "FL_SERVER_KEY"), ("context", "ROOT_PASSWORD")}
+
+
+@pytest.mark.parametrize(
+    "name", ["FL_SERVER_KEY", "DB_PASSWORD", "KEY_PASSPHRASE", "ROOT_PWD", "APIKEY", "ACCESS_TOKEN"]
+)
+@pytest.mark.parametrize(("resource", "place"), [("Template", "context"), ("ServiceContext", "variables")])
+def test_an_import_takes_for_a_secret_what_is_named_like_one(resource: str, place: str, name: str) -> None:
+    state = {place: {name: "hush", "FL_ROLE": "supernode", "SSH_PUBLIC_KEY": "ssh-ed25519 AAAA", "TOKEN": "YES"}}
+    found = secret_paths(DEFINITIONS[resource], state, {}, frozenset(), imported=True)
+    assert found == {(place, name)}
+    assert secret_paths(DEFINITIONS[resource], state, state, frozenset(), imported=False) == set()

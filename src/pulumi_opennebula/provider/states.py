@@ -14,7 +14,7 @@ from pulumi_opennebula.definitions.model import ListOf, Property, Record, Resour
 from pulumi_opennebula.provider.diffs import paired, same
 from pulumi_opennebula.provider.values import UNKNOWN, Path, Secrets, Unknown, Values
 
-SECRET_NAME: Final = re.compile(r"(?i)(password|passwd|secret|private|credential|_key$|token$)")
+SECRET_NAME: Final = re.compile(r"(?i)(password|passwd|passphrase|pwd|secret|private|credential|api_?key|_key$|token$)")
 NOT_SECRET_NAME: Final = re.compile(r"(?i)(public|ssh_public_key|fingerprint)")
 SWITCHES: Final = frozenset({"", "YES", "NO"})
 """No secret under any name: CONTEXT has `TOKEN = "YES"`."""
