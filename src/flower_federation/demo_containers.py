@@ -30,7 +30,7 @@ from flower_federation.imaging.building import STEPS as IMAGE_STEPS
 from flower_federation.imaging.cached import cached_image
 from flower_federation.imaging.tools import install_command, missing_packages
 from flower_federation.processes import Runner, require
-from flower_federation.setup import machine_packages, this_machine
+from flower_federation.setup import machine_packages, project_folder, this_machine
 from flower_federation.stacks import PROJECT, STACKS_FOLDER
 from flower_federation.zones import EmbeddedZone
 from zonebox.drivers.nspawn_network import NETNS
@@ -178,12 +178,13 @@ def write_image(containers: Containers, *, environ: Mapping[str, str]) -> str:
     Raises:
         FederationError: A build failed.
     """
-    layout = Layout(project=containers.clone)
+    # The image is made of the code that runs, whatever folder the demo works in.
+    layout = Layout(project=project_folder())
     console = Console(stream=_Indented(sys.stderr), clock=time.monotonic, total=IMAGE_STEPS)
     image = cached_image(
         recipes.load(),
         VARIANT,
-        project=containers.clone.resolve(),
+        project=layout.project,
         uv=machine_packages(layout, this_machine(), say=console.line).uv(),
         environ=environ,
         console=console,

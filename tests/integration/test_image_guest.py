@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import re
 import stat
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from flower_federation.imaging.checksums import verify
+from flower_federation.imaging.figures import CPU_LIMIT_BYTES
 from pulumi_flower.control import ControlClient
 from pulumi_flower.errors import RefusedError
-from tests.image_support import MARKS, Appliance, Guests, Inside, appliance, eventually, guests_of
+from tests.image_support import MARKS, Appliance, Guests, Inside, appliance, eventually, guests_of, record
 from zonebox.drivers.nspawn import NspawnDriver
 
 pytestmark = MARKS
@@ -37,10 +40,13 @@ async def guests(tmp_path_factory: pytest.TempPathFactory, appliance: Appliance)
     (data / "rows.csv").write_text("1,2\n")
     image = appliance.document(folder)
     async with guests_of(folder, image, lambda gate, switch: NspawnDriver(onegate=gate, switch=switch)) as made:
+        started = time.monotonic()
         await made.start(made.spec(1, made.superlink(), name="superlink_0_(service_1)"))
         await made.start(made.spec(2, made.supernode(), shares={DATA: data}))
         await made.eventually(1, 90, READY="YES", FL_STATE="online")
+        record("nspawn", "superlink", time.monotonic() - started)
         await made.eventually(2, 60, READY="YES", FL_STATE="waiting")
+        record("nspawn", "supernode", time.monotonic() - started)
         yield made
 
 
@@ -198,6 +204,18 @@ def test_the_image_holds_nothing_that_two_machines_must_not_share(appliance: App
     assert not [path for path in root.rglob("*.key") if path.is_file()]
     hashes = {line.split(":")[0]: line.split(":")[1] for line in (root / "etc/shadow").read_text().splitlines()}
     assert {name: value for name, value in hashes.items() if value not in ("*", "!", "!*")} == {}
+
+
+def test_the_image_is_not_larger_than_it_may_be(appliance: Appliance) -> None:
+    assert appliance.image.stat().st_size <= CPU_LIMIT_BYTES
+
+
+def test_bill_and_checksum_beside_the_image_are_about_it(appliance: Appliance) -> None:
+    sums = verify(appliance.image.parent, None)
+    bill = json.loads(appliance.image.with_suffix(".cdx.json").read_text())
+    assert bill["metadata"]["component"]["hashes"][0]["content"] == sums[appliance.image.name]
+    named = {component["name"] for component in bill["components"]}
+    assert {"linux-image-cloud-amd64", "systemd", "cloud-init", "flwr", "cryptography"} <= named
 
 
 def test_nothing_in_the_image_downloads_by_itself_or_writes_for_everybody(appliance: Appliance) -> None:

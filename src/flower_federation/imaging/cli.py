@@ -22,6 +22,7 @@ from flower_federation.imaging import oneapps_cli, publish_cli
 from flower_federation.imaging import recipe as recipes
 from flower_federation.imaging.building import STEPS, Built, build_image
 from flower_federation.imaging.checksums import sign, verify
+from flower_federation.imaging.figures import PAGE, measure, write
 from flower_federation.imaging.tools import install_command, missing_packages
 from flower_federation.imaging.wheelhouse import LABEL, build_wheelhouse
 from flower_federation.imaging.wheelhouse import STEPS as WHEELHOUSE_STEPS
@@ -34,6 +35,7 @@ DESCRIPTION = """Build the appliance's bootable disk image (QCOW2; BIOS and UEFI
   scripts/image build --variant sklearn          with scikit-learn, which the example app needs
   scripts/image build --variant gpu --hook FILE  with a kernel for GPUs, and what FILE installs
   scripts/image build --sign-key key.pem         also sign SHA256SUMS
+  scripts/image figures                          measure sizes, builds and boots for docs/reference/image.md
   scripts/image verify dist --key public.pem     check signature and checksums
   scripts/image wheelhouse LOCK                  a disk with wheels, for a stack's packages.volume
   scripts/image publish FILE --stack NAME        bring an image into a zone (publish --help)
@@ -71,6 +73,9 @@ def add_actions(kinds: argparse._SubParsersAction[argparse.ArgumentParser], sett
     wheels.add_argument("--find-links", metavar="FOLDER", help="take wheels from this folder and ask no index")
     wheels.add_argument("--json", action="store_true", help="print the result as JSON")
     wheels.set_defaults(handler=lambda arguments: _wheelhouse(arguments, setting))
+    measured = kinds.add_parser("figures", help="measure sizes, builds and boots, and write docs/reference/image.md")
+    measured.add_argument("--variant", action="append", help="only this variant; repeatable (default: all)")
+    measured.set_defaults(handler=lambda arguments: _figures(arguments, setting))
     tools = kinds.add_parser("tools", help="which Debian packages this machine lacks for building and booting images")
     tools.add_argument("--install", action="store_true", help="install them with apt-get (as root)")
     tools.set_defaults(handler=lambda arguments: _tools(arguments, setting))
@@ -142,6 +147,18 @@ def _wheelhouse(arguments: argparse.Namespace, setting: Setting) -> int:
         console=Console(stream=stream, clock=time.monotonic, total=WHEELHOUSE_STEPS),
     )
     print(json.dumps(made, indent=2) if arguments.json else f"{made['image']} with {len(made['wheels'])} wheels")
+    return 0
+
+
+def _figures(arguments: argparse.Namespace, setting: Setting) -> int:
+    recipe = recipes.load()
+    variants = arguments.variant or sorted(recipe.variants)
+    figures = measure(
+        recipe, variants, project=setting.project, uv=setting.uv(), environ=setting.environ, run=run_process,
+        stream=sys.stderr,
+    )  # fmt: skip
+    write(figures, setting.project)
+    print(setting.project / PAGE)
     return 0
 
 
