@@ -80,9 +80,7 @@ def make_root(
     for name in recipe.base.masked_units:
         (root / "etc/systemd/system" / name).unlink(missing_ok=True)
         (root / "etc/systemd/system" / name).symlink_to("/dev/null")
-    if (root / ONE_CONTEXT).exists():
-        # Two programs that configure the network from the same CONTEXT would undo each other's work.
-        (root / "etc/cloud/cloud-init.disabled").touch()
+    choose_contextualisation(root)
     (root / "boot" / "grub").mkdir(parents=True, exist_ok=True)
     (root / "boot" / "grub" / "grub.cfg").write_text(grub_config(root, recipe.disk), encoding="utf-8")
     if hook is not None:
@@ -93,6 +91,15 @@ def make_root(
     for mark in ("etc/.updated", "var/.updated"):
         (root / mark).touch()
     return _normalise(root, recipe.disk.epoch_s)
+
+
+def choose_contextualisation(root: Path) -> None:
+    """Switch cloud-init off where OpenNebula's own contextualisation is in the base.
+
+    Two programs that configure the network from the same CONTEXT would undo each other's work.
+    """
+    if (root / ONE_CONTEXT).exists():
+        (root / "etc/cloud/cloud-init.disabled").touch()
 
 
 def _add_user(root: Path) -> None:
