@@ -119,6 +119,7 @@ class Executor:
             token=self._token(vm) if has_token else None,
             address=text(nic, "IP") or None,
             images=tuple(Path(text(disk, "SOURCE")) for disk in disks),
+            firmware=text(tree["OS"], "FIRMWARE"),
             root_mb=int(text(disks[0], "SIZE")) if disks else None,
             shares=self.model.settings.shares,
             nics=nics_of(made, vectors(tree, "NIC"), vectors(tree, "SECURITY_GROUP_RULE")),

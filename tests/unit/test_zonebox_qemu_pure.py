@@ -11,7 +11,7 @@ import pytest
 
 from zonebox.drivers.base import DriverError, GuestSpec
 from zonebox.drivers.nics import NicSpec
-from zonebox.drivers.qemu import QemuDriver, qemu_command
+from zonebox.drivers.qemu import QemuDriver, firmware_of, qemu_command
 from zonebox.drivers.qemu_probe import kvm_runs
 
 NIC = NicSpec(
@@ -81,6 +81,15 @@ def test_kvm_runs_only_where_the_probe_reached_its_end(tmp_path: Path, status: i
     assert kvm_runs(device=device, qemu=str(emulator)) is runs
     assert not kvm_runs(device=tmp_path / "absent", qemu=str(emulator))
     assert not kvm_runs(device=device, qemu=str(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "firmware"),
+    [("", "bios"), ("BIOS", "bios"), ("UEFI", "uefi"), ("/usr/share/OVMF/OVMF_CODE.fd", "uefi")],
+)
+def test_the_template_chooses_the_firmware(wanted: str, firmware: str) -> None:
+    assert firmware_of(wanted, "bios") == firmware
+    assert firmware_of("", "uefi") == "uefi"
 
 
 async def test_a_folder_of_the_host_cannot_be_an_emulated_machines_disk(tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ def measure(
     return {
         "flower_version": FLOWER_VERSION,
         "measured": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {'with' if kvm_runs() else 'without'} KVM",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {'with' if kvm_runs() else 'without'} KVM, shared "
+        f"with other work (load average {os.getloadavg()[2]:.1f} over the last 15 minutes)",
         "variants": [asdict(figures) for figures in built],
         "boots": [asdict(figures) for figures in boots],
     }

@@ -40,6 +40,8 @@ class GuestSpec:
     """Files of the VM's image disks, first disk first."""
     shares: Mapping[str, Path]
     """Guest path -> host folder."""
+    firmware: str = ""
+    """FIRMWARE of the template's OS: empty, BIOS, or what says UEFI; for drivers that start a machine."""
     root_mb: int | None = None
     """SIZE of the first image disk, MiB, for drivers whose disks can be larger than their image."""
     nics: tuple[NicSpec, ...] = ()

@@ -51,7 +51,7 @@ class QemuDriver(MachineDriver):
 
     Args:
         onegate: address and port of the zone's OneGate on the host; see the nspawn driver.
-        firmware: what guests boot with.
+        firmware: what guests boot with whose VM template has no OS/FIRMWARE.
         switch: network namespace that holds the bridges.
         grace_s: seconds that a guest has to shut down before it is ended.
         run_program: runs system programs.
@@ -77,11 +77,6 @@ class QemuDriver(MachineDriver):
     def check(self) -> None:
         """Refuse where no guest could start. Raises DriverError."""
         check_tools("qemu", TOOLS)
-        if self._firmware == "uefi" and not (OVMF / "OVMF_CODE_4M.fd").is_file():
-            raise DriverError(
-                f"not installed: ovmf; firmware uefi needs {OVMF}/OVMF_CODE_4M.fd, a machine cannot boot without its "
-                "firmware; apt-get install ovmf"
-            )
 
     async def launch(self, spec: GuestSpec, mark: str) -> subprocess.Popen[bytes]:
         """Make disk and CONTEXT CD-ROM, connect, and start the emulator. Raises DriverError."""
@@ -95,12 +90,13 @@ class QemuDriver(MachineDriver):
         if self._kvm is None:
             self._kvm = await asyncio.to_thread(kvm_runs)
         await self._make_disk(image.path, folder.path / "disk.qcow2", spec.root_mb)
-        if self._firmware == "uefi":
+        firmware = firmware_of(spec.firmware, self._firmware)
+        if firmware == "uefi":
             await asyncio.to_thread(_copy_once, OVMF / "OVMF_VARS_4M.fd", folder.path / "vars.fd")
         await write_context_disk(folder, self._run)
         await self._wiring.connect(spec)
         taps = [self._wiring.network(spec).port(spec.vm_id, nic) for nic in spec.nics]
-        argv = qemu_command(spec, taps=taps, firmware=self._firmware, kvm=self._kvm)
+        argv = qemu_command(spec, taps=taps, firmware=firmware, kvm=self._kvm)
         return spawn(["ip", "netns", "exec", self._wiring.switch, *argv], folder, {table.MARK: mark})
 
     async def _make_disk(self, image: Path, disk: Path, size_mb: int | None) -> None:
@@ -136,6 +132,19 @@ class QemuDriver(MachineDriver):
         """Let go of all guests without stopping them."""
         await super().close()
         await self._wiring.close()
+
+
+def firmware_of(wanted: str, default: Firmware) -> Firmware:
+    """What a VM boots with.
+
+    Args:
+        wanted: FIRMWARE of its template's OS section: BIOS, UEFI, or the path of a UEFI firmware on the host, which
+            stands for the one that is installed here.
+        default: for VMs that say nothing.
+    """
+    if not wanted:
+        return default
+    return "bios" if wanted.upper() == "BIOS" else "uefi"
 
 
 def qemu_command(spec: GuestSpec, *, taps: Sequence[str], firmware: Firmware, kvm: bool) -> list[str]:
@@ -228,5 +237,12 @@ def _touch_secret(path: Path) -> None:
 
 
 def _copy_once(source: Path, target: Path) -> None:
-    if not target.exists():
+    if target.exists():
+        return
+    try:
         shutil.copyfile(source, target)
+    except OSError as error:
+        raise DriverError(
+            f"UEFI firmware {source}: {error.strerror}; a VM with UEFI boots from it; apt-get install ovmf, or give "
+            "its template FIRMWARE=BIOS"
+        ) from error
