@@ -32,4 +32,4 @@ def test_cloud_init_asks_the_context_and_no_other_source_and_takes_no_password()
 def test_the_appliance_waits_for_whichever_of_the_two_configures_the_network() -> None:
     unit = (OVERLAY / "etc/systemd/system/flower-appliance.service").read_text(encoding="utf-8")
     (after,) = [line.removeprefix("After=").split() for line in unit.splitlines() if line.startswith("After=")]
-    assert {"network-online.target", "cloud-config.target", "one-context.service"} <= set(after)
+    assert {"network-online.target", "cloud-config.target", "one-context-local.service"} <= set(after)
