@@ -214,6 +214,19 @@ async def test_an_object_that_was_refused_is_not_in_the_state() -> None:
     assert not isinstance(caught.value, PartialError)
 
 
+async def test_a_pool_is_asked_only_for_the_range_of_those_who_wait() -> None:
+    body = (
+        "<IMAGE_POOL>" + "".join(IMAGE_XML.replace("<ID>4<", f"<ID>{n}<").format("1") for n in (7, 9)) + "</IMAGE_POOL>"
+    )
+    provider, oned, _ = await configured({"imagepool.info": body})
+
+    async def wait(id_: str) -> None:
+        await provider.zone.images.until(id_, bool, what=id_, timeout_s=5, describe=str)
+
+    await asyncio.gather(wait("9"), wait("7"))
+    assert [call for call in oned.called if call[0] == "imagepool.info"] == [("imagepool.info", -2, 7, 9)]
+
+
 async def test_cancelling_stops_the_waiting_and_keeps_the_object() -> None:
     provider, oned, _ = await configured({"image.allocate": 4, "image.info": IMAGE_XML.format("4")})
     making = asyncio.create_task(provider.create(create("Image", {"name": "a", "datastoreId": 1, "size": 16})))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ class Pool:
         self.moved = asyncio.Event()
         self.single: list[str] = []
         self.whole = 0
+        self.asked_for: list[set[str]] = []
         self.error: Exception | None = None
         self.watch = PoolWatch(read_one=self.one, read_all=self.every, now=lambda: self.now_s, pause=self.pause)
 
@@ -37,8 +38,9 @@ class Pool:
         self.single.append(id_)
         return self.polled(id_)
 
-    async def every(self) -> Mapping[str, Object]:
+    async def every(self, ids: Collection[str]) -> Mapping[str, Object]:
         self.whole += 1
+        self.asked_for.append(set(ids))
         return {id_: found for id_ in self.ready_after if (found := self.polled(id_)) is not None}
 
     async def pause(self, seconds: float) -> None:
@@ -81,6 +83,7 @@ async def test_fifty_who_wait_share_one_poll() -> None:
     await asyncio.gather(*(pool.until(str(number)) for number in range(50)))
     assert pool.single == []
     assert pool.whole == 6
+    assert pool.asked_for == [{str(number) for number in range(50)}] * 6
 
 
 async def test_who_comes_later_is_looked_at_soon() -> None:

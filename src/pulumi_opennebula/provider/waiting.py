@@ -7,7 +7,7 @@ that 50 VMs do not mean 50 polls a second.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,11 +42,11 @@ class PoolWatch:
         self,
         *,
         read_one: Callable[[str], Awaitable[Object | None]],
-        read_all: Callable[[], Awaitable[Mapping[str, Object]]],
+        read_all: Callable[[Collection[str]], Awaitable[Mapping[str, Object]]],
         now: Callable[[], float],
         pause: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Args say how to read one object or the whole pool by id, and give clock and sleep (seconds)."""
+        """Args say how to read one object, or at least those of the given ids, and give clock and sleep (seconds)."""
         self._read_one = read_one
         self._read_all = read_all
         self._now = now
@@ -129,7 +129,7 @@ class PoolWatch:
         if len(ids) == 1:
             (only,) = ids
             return {only: await self._read_one(only)}
-        return await self._read_all()
+        return await self._read_all(ids)
 
     def _judge(self, waiting: _Waiting, found: Object | None) -> None:
         if waiting.done.done():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from pulumi_opennebula.errors import ConfigurationError, InputError, NotFoundError, OpenNebulaError
@@ -142,8 +142,8 @@ class Zone:
         async def one(id_: str) -> Object | None:
             return await self.object(method, int(id_))
 
-        async def every() -> Mapping[str, Object]:
-            body = await self.oned.info(f"{pool}.info", *EVERY)
+        async def every(ids: Collection[str]) -> Mapping[str, Object]:
+            body = await self.oned.info(f"{pool}.info", *_range(ids))
             return {text_at(item, "ID"): item for item in children(body, element)}
 
         return PoolWatch(read_one=one, read_all=every, now=now, pause=pause)
@@ -151,9 +151,9 @@ class Zone:
     async def _machine(self, id_: str) -> Object | None:
         return await self.object("vm", int(id_))
 
-    async def _machines_with_attributes(self) -> Mapping[str, Object]:
+    async def _machines_with_attributes(self, ids: Collection[str]) -> Mapping[str, Object]:
         # The short pool has no attributes that guests write.
-        body = await self.oned.info("vmpool.infoextended", *EVERY, NOT_DONE, "")
+        body = await self.oned.info("vmpool.infoextended", *_range(ids), NOT_DONE, "")
         return {text_at(item, "ID"): item for item in children(body, "VM")}
 
     async def _service(self, id_: str) -> Object | None:
@@ -161,9 +161,9 @@ class Zone:
         await self._count_running([document] if document else [])
         return document
 
-    async def _services(self) -> Mapping[str, Object]:
+    async def _services(self, ids: Collection[str]) -> Mapping[str, Object]:
         answer = await self.flow.get("/service")
-        documents = list(children(answer, "DOCUMENT_POOL", "DOCUMENT"))
+        documents = [item for item in children(answer, "DOCUMENT_POOL", "DOCUMENT") if text_at(item, "ID") in ids]
         await self._count_running(documents)
         return {text_at(item, "ID"): item for item in documents}
 
@@ -174,7 +174,8 @@ class Zone:
         if not waiting:
             return
         try:
-            pool = await self.oned.info("vmpool.info", *EVERY, NOT_DONE)
+            machines = [str(node["deploy_id"]) for role in waiting for node in role["nodes"] if "deploy_id" in node]
+            pool = await self.oned.info("vmpool.info", *_range(machines), NOT_DONE)
         except OpenNebulaError:
             # What is waited for does not depend on it.
             return
@@ -185,6 +186,12 @@ class Zone:
         }
         for role in waiting:
             role[RUNNING_VMS] = sum(str(node.get("deploy_id")) in run for node in role["nodes"])
+
+
+def _range(ids: Collection[str]) -> tuple[int, int, int]:
+    """Filter of a pool call: all objects that the user may see, from the lowest to the highest of these ids."""
+    numbers = [int(id_) for id_ in ids]
+    return (-2, min(numbers), max(numbers)) if numbers else EVERY
 
 
 async def _ignore_result(awaitable: Awaitable[Any]) -> None:
