@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flower_appliance.files import Owner
+from flower_appliance.files import Owner, make_folder
 
 
 @contextmanager
@@ -25,7 +25,8 @@ def whole_folder(folder: Path, *, owner: Owner | None) -> Iterator[Path]:
         owner: the services' user, whose group may read it; None where they run as this process does.
     """
     parent = folder.parent
-    parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    # Whatever the umask is: services that read below it have another user.
+    make_folder(parent, mode=0o755)
     incoming = parent / ".incoming"
     remove(incoming)
     try:

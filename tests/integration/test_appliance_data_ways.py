@@ -104,6 +104,17 @@ def test_what_is_not_right_leaves_nothing_behind(site: Site, tmp_path: Path, fau
     assert not (tmp_path / "outside.csv").exists()
 
 
+def test_folders_above_the_data_let_the_service_user_in_whatever_the_umask_is(site: Site, tmp_path: Path) -> None:
+    site.files["/rows.csv"] = b"1\n"
+    before = os.umask(0o077)
+    try:
+        assert brought(site, tmp_path / "data" / "one", "/rows.csv", sha256(b"1\n").hexdigest()) is None
+    finally:
+        os.umask(before)
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "data" / "one").stat().st_mode & 0o777 == 0o750
+
+
 def test_an_interrupted_download_is_taken_away_by_the_next(site: Site, tmp_path: Path) -> None:
     site.files["/rows.csv"] = b"1\n"
     left = tmp_path / "data" / ".incoming" / "content" / "half"

@@ -52,7 +52,13 @@ async def verified(path: str, checksum: str, progress: Callable[[str], None]) ->
     Raises:
         InputError: It differs, or cannot be read from here.
     """
-    return await asyncio.to_thread(_verified, path, checksum, progress)
+    loop = asyncio.get_running_loop()
+
+    def say(line: str) -> None:
+        # Whoever shows it needs the event loop, and this is called in a thread.
+        loop.call_soon_threadsafe(progress, line)
+
+    return await asyncio.to_thread(_verified, path, checksum, say)
 
 
 def verify_file(path: Path, checksum: str) -> InputError | None:
