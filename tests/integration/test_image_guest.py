@@ -5,6 +5,7 @@ One pair of guests serves the module's reading tests; it boots once, in the firs
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import stat
@@ -17,9 +18,11 @@ import pytest_asyncio
 
 from flower_federation.imaging.checksums import verify
 from flower_federation.imaging.figures import CPU_LIMIT_BYTES
+from flower_federation.imaging.oneapps import folder
 from pulumi_flower.control import ControlClient
 from pulumi_flower.errors import RefusedError
 from tests.image_support import MARKS, Appliance, Guests, Inside, appliance, eventually, guests_of, record
+from tests.oneapps_support import APPLIANCE, PROJECT
 from zonebox.drivers.nspawn import NspawnDriver
 
 pytestmark = MARKS
@@ -28,6 +31,14 @@ in_module = pytest.mark.asyncio(loop_scope="module")
 __all__ = ["appliance"]
 
 MOST_EXPOSURE = 4.0
+STAGES = {
+    "service": "/etc/one-appliance/service",
+    "appliance.sh": "/etc/one-appliance/service.d/appliance.sh",
+    "facts.sh": "/etc/one-appliance/service.d/facts.sh",
+    "help.txt": "/etc/one-appliance/service.d/help.txt",
+    "net-90-service-appliance": "/etc/one-context.d/net-90-service-appliance",
+}
+"""Files of the marketplace's folder, and where its recipe puts them."""
 DATA = "/srv/data"
 
 
@@ -138,6 +149,31 @@ async def test_a_restart_of_the_appliance_interrupts_no_service_and_knows_the_no
     assert inside.pid_of("flower-supernode.service") == node
     logged = inside.run("cat", "/var/log/flower/flower-supernode.log")
     assert logged.count(f"SuperNode ID: {node_id}") == 1
+
+
+@in_module
+async def test_the_stages_of_the_marketplaces_image_start_and_reload_the_appliance(guests: Guests) -> None:
+    """/etc/one-appliance/service beside systemd, with the files that the marketplace's recipe brings."""
+    inside = Inside(guests, 1)
+    content = folder.files(PROJECT)
+    for name, place in STAGES.items():
+        raw = base64.b64encode(content[f"{APPLIANCE}/{name}"].content).decode()
+        inside.run("sh", "-c", f"install -D -m 0755 /dev/null {place} && echo {raw} | base64 -d >{place}")
+    assert inside.run("/etc/one-appliance/service", "configure").startswith("superlink of federation")
+
+    superlink = inside.pid_of("flower-superlink.service")
+    inside.run("systemctl", "stop", "flower-appliance.service")
+    hook = "/etc/one-context.d/net-90-service-appliance"
+    inside.run(hook)
+    await eventually(lambda: inside.pid_of("flower-appliance.service") != "0", "the appliance runs again", 30)
+    await guests.eventually(1, 60, READY="YES", FL_STATE="online")
+
+    own = inside.pid_of("flower-appliance.service")
+    inside.run(hook)
+    reloads = ("journalctl", "--no-pager", "--unit=flower-appliance.service", "--grep=^Reloaded")
+    await eventually(lambda: inside.run(*reloads, check=False) != "", "systemd reloads the appliance", 30)
+    assert (own, superlink) == tuple(inside.pid_of(f"flower-{unit}.service") for unit in ("appliance", "superlink"))
+    assert inside.run("cat", "/etc/one-appliance/status") == "bootstrap_started"
 
 
 @in_module
