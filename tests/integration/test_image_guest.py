@@ -21,8 +21,10 @@ from flower_federation.imaging.figures import CPU_LIMIT_BYTES
 from flower_federation.imaging.oneapps import folder
 from pulumi_flower.control import ControlClient
 from pulumi_flower.errors import RefusedError
+from tests.appliance_support import b64
 from tests.image_support import MARKS, Appliance, Guests, Inside, appliance, eventually, guests_of, record
 from tests.oneapps_support import APPLIANCE, PROJECT
+from tests.wheel_support import MODULE, entry, wheel
 from zonebox.drivers.nspawn import NspawnDriver
 
 pytestmark = MARKS
@@ -229,6 +231,34 @@ async def test_the_demo_set_is_in_the_image_and_a_volume_that_is_not_attached_is
     options = Inside(guests, 6).run("systemctl", "show", "--property=Options", "srv-flower-data.mount")
     assert options.strip() == "Options=ro,nosuid,nodev,noexec"
     for vm_id in (5, 6):
+        await guests.driver.stop(vm_id, hard=True)
+
+
+@in_module
+async def test_a_zones_packages_are_installed_and_a_gpu_that_is_not_there_is_an_error(guests: Guests) -> None:
+    path = wheel(guests.folder / "wheels")
+    data = guests.folder / "data"
+    packages = {"FL_REQUIREMENTS": b64(entry(path).text), "FL_WHEELHOUSE_PATH": "/srv/wheels"}
+    await guests.start(guests.spec(7, guests.supernode(**packages), shares={DATA: data, "/srv/wheels": path.parent}))
+    await guests.start(guests.spec(8, guests.supernode(FL_GPU="YES"), shares={DATA: data}))
+    await guests.eventually(7, 60, READY="YES", FL_STATE="waiting")
+    inside = Inside(guests, 7)
+    found = inside.run("sh", "-c", f"stat --format='%U %G %a' /var/lib/flower/requirements/*/{MODULE}.py")
+    assert found.split() == ["root", "flower", "440"]
+    unit = inside.run("systemctl", "show", "--property=Environment", "flower-supernode.service")
+    assert "PYTHONPATH=/var/lib/flower/requirements/" in unit
+    as_service = (
+        "setpriv --reuid flower --regid flower --clear-groups env PYTHONPATH=$(echo /var/lib/flower/requirements/*)"
+    )
+    answer = inside.run("sh", "-c", f"{as_service} /opt/flower/bin/python -c 'import {MODULE}; print({MODULE}.ANSWER)'")
+    assert answer.strip() == "42"
+
+    async def is_told() -> bool:
+        return "libcuda.so.1 cannot be loaded" in guests.error_of(8)
+
+    await eventually(is_told, "VM 8 says that it has no GPU", 60)
+    assert guests.onegate.of(8).get("READY") != "YES"
+    for vm_id in (7, 8):
         await guests.driver.stop(vm_id, hard=True)
 
 
