@@ -45,7 +45,10 @@ SERVICE = Resource(
     description="A running OneFlow service, made from a service template.",
     id_property="serviceId",
     unique_name=False,
-    replaced_when=("a change of `extraTemplate` other than of a role's `cardinality`",),
+    replaced_when=(
+        "`extraTemplate`, in anything but a role's `cardinality`",
+        "nothing at all, where the undeployment of the service failed half way",
+    ),
     properties=(
         Property(name="name", type="string", computed=True, description="Name; the resource's name where absent."),
         Property(
