@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pulumi_opennebula.definitions import RESOURCES
-from pulumi_opennebula.provider.states import imported_inputs, planned, refreshed_inputs, secret_paths, settled
+from pulumi_opennebula.provider.states import imported_inputs, of_both, planned, refreshed_inputs, secret_paths, settled
 from pulumi_opennebula.provider.values import UNKNOWN
 
 DEFINITIONS = {resource.name: resource for resource in RESOURCES}
@@ -115,3 +115,18 @@ def test_an_import_takes_for_a_secret_what_is_named_like_one(resource: str, plac
     found = secret_paths(DEFINITIONS[resource], state, {}, frozenset(), imported=True)
     assert found == {(place, name)}
     assert secret_paths(DEFINITIONS[resource], state, state, frozenset(), imported=False) == set()
+
+
+def test_state_and_program_together_speak_of_what_either_does_and_the_program_wins() -> None:
+    old = {"context": {"key": "1", "gone": "2"}, "memory": 64, "description": "a", "uid": 0}
+    new = {"context": {"KEY": "3"}, "memory": 96, "tags": {"a": "b"}}
+    assert of_both(TEMPLATE, old, new) == {
+        "context": {"gone": "2", "KEY": "3"},
+        "memory": 96,
+        "description": "a",
+        "uid": 0,
+        "tags": {"a": "b"},
+    }
+    network = DEFINITIONS["VirtualNetwork"]
+    assert of_both(network, {"holdIps": ["1", "2"]}, {"holdIps": ["2", "3"]}) == {"holdIps": ["2", "3", "1"]}
+    assert of_both(network, {"holdIps": ["1"]}, {}) == {"holdIps": ["1"]}

@@ -186,10 +186,11 @@ class OpenNebulaProvider(sdk.Provider):
         inputs, input_secrets = plain(request.inputs)
         imported = not inputs
         call = self._call("read", request.urn, 0)
-        seen = await handler.read(call, request.resource_id, None if imported else {**old, **_given(inputs)})
+        # More than the inputs where an update failed: see `of_both`.
+        before = {} if imported else states.of_both(handler.definition, old, _given(inputs))
+        seen = await handler.read(call, request.resource_id, None if imported else before)
         if seen is None:
             return sdk.ReadResponse()
-        before = {} if imported else {**old, **inputs}
         state = states.settled(handler.definition, before, seen, same_template)
         kept = {name: old[name] for name in (IMPORTED, FAILED) if old.get(name)}
         state |= {IMPORTED: True} if imported else kept
@@ -208,7 +209,8 @@ class OpenNebulaProvider(sdk.Provider):
         """Change the object in place; in a preview, say what is known of it."""
         handler = _handler(request.type)
         new, secrets = plain(request.news)
-        old = _before(handler, plain(request.olds)[0], new)
+        before, old_secrets = plain(request.olds)
+        old = _before(handler, before, new)
         if request.preview:
             return sdk.UpdateResponse(self._planned(handler, new, old, secrets))
         call = self._call("update", request.urn, request.timeout)
@@ -219,9 +221,15 @@ class OpenNebulaProvider(sdk.Provider):
             await handler.update(call, request.resource_id, old, new)
             state = await self._state(call, handler, request.resource_id, new, carried)
         except OpenNebulaError as err:
-            id_ = request.resource_id
             raise await self._partial(
-                call, handler, id_, inputs=new, secrets=secrets, cause=err, carried=carried
+                call,
+                handler,
+                request.resource_id,
+                inputs=new,
+                secrets=secrets,
+                cause=err,
+                known=states.of_both(handler.definition, old, new),
+                known_secrets=secrets | old_secrets,
             ) from err
         return sdk.UpdateResponse(self._wrapped(handler, state, new, secrets))
 
@@ -285,19 +293,33 @@ class OpenNebulaProvider(sdk.Provider):
         inputs: Values,
         secrets: Secrets,
         cause: OpenNebulaError,
-        carried: Values | None = None,
+        known: Values | None = None,
+        known_secrets: Secrets | None = None,
     ) -> PartialError:
-        """The state of what was made or changed before something failed, as well as it can be known."""
+        """The state of what was made or changed before something failed, as well as it can be known.
+
+        Args:
+            call: The operation.
+            handler: The type's.
+            id_: The object.
+            inputs: The new inputs.
+            secrets: Where the program marked them.
+            cause: What failed.
+            known: What the state spoke of before, too; None of a new object.
+            known_secrets: Secrets in it.
+        """
+        spoken_of = inputs if known is None else known
         # Who is asked to stop does not wait for a zone that does not answer.
         patience_s = STOPPING_S if isinstance(cause, CancelledError) else None
         try:
-            state = await asyncio.wait_for(self._state(call, handler, id_, inputs, carried), patience_s)
+            state = await asyncio.wait_for(self._state(call, handler, id_, spoken_of), patience_s)
         except (OpenNebulaError, TimeoutError):
             logging.getLogger(__name__).debug("no state of %s after a failure", id_, exc_info=True)
-            state = {name: value for name, value in inputs.items() if not is_unknown(value)} | {UNREAD: True}
+            state = {name: value for name, value in spoken_of.items() if not is_unknown(value)} | {UNREAD: True}
         if isinstance(cause, FailedObjectError) and handler.replaced_where_failed:
             state[FAILED] = True
-        return PartialError(cause, id_, self._wrapped(handler, state, inputs, secrets), wrapped(inputs, secrets))
+        marks = secrets if known_secrets is None else known_secrets
+        return PartialError(cause, id_, self._wrapped(handler, state, spoken_of, marks), wrapped(inputs, secrets))
 
     def _wrapped(self, handler: Handler, state: Values, inputs: Values, secrets: Secrets) -> dict[str, Any]:
         return wrapped(state, states.secret_paths(handler.definition, state, inputs, secrets, imported=False))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pulumi_opennebula.definitions.model import ListOf, Property, Record, Resource
+from pulumi_opennebula.definitions.model import ListOf, MapOf, Property, Record, Resource
 from pulumi_opennebula.provider.diffs import paired, same
 from pulumi_opennebula.provider.values import UNKNOWN, Path, Secrets, Unknown, Values
 
@@ -108,6 +108,29 @@ def adopted(old: Values, new: Values) -> Values:
     if new.get("holdIps") is None:
         seen.pop("holdIps", None)
     return seen
+
+
+def of_both(resource: Resource, old: Values, new: Values) -> Values:
+    """What the state and the new inputs speak of together.
+
+    An update that failed may not have come to what it had to take away (a tag, a variable, an address on hold). A
+    state that spoke of the new inputs only would take that for somebody else's, and nobody would ever remove it.
+    """
+    both = dict(old)
+    for item in resource.properties:
+        before, after = old.get(item.name), new.get(item.name)
+        if after is None:
+            continue
+        both[item.name] = after
+        if isinstance(item.type, MapOf) and isinstance(before, Mapping) and isinstance(after, Mapping):
+            named = {str(key).upper() for key in after}
+            both[item.name] = {key: value for key, value in before.items() if key.upper() not in named} | dict(after)
+        elif isinstance(before, list) and isinstance(after, list):
+            if isinstance(item.type, ListOf) and item.type.item == "string" and item.unordered:
+                both[item.name] = [*after, *(entry for entry in before if entry not in after)]
+            elif item.name == "templateSections":
+                both[item.name] = [*after, *before]
+    return both
 
 
 def refreshed_inputs(resource: Resource, inputs: Values, state: Values) -> Values:
