@@ -206,6 +206,19 @@ async def test_an_object_whose_second_step_is_refused_is_kept_and_not_replaced()
     assert state["permissions"] == "600"
 
 
+async def test_a_secret_that_an_update_could_not_take_away_stays_a_secret() -> None:
+    body = "<VMTEMPLATE><ID>4</ID><NAME>a</NAME><TEMPLATE><CONTEXT><KEY>hush</KEY></CONTEXT></TEMPLATE></VMTEMPLATE>"
+    refused = RefusedError("one.template.update", "oned must accept", "no", "Change it", code=0x2000, answer="no")
+    provider, _, _ = await configured({"template.info": body, "template.update": refused})
+    old = wrapped({"name": "a", "context": {"key": "hush"}}, frozenset({("context", "key")}))
+    new = wrapped({"name": "a", "context": {"ROLE": "x"}}, frozenset())
+    with pytest.raises(PartialError) as caught:
+        await provider.update(sdk.UpdateRequest(urn("Template"), "4", old, new, 0, [], False))
+    state, marked = plain(caught.value.properties)
+    assert state["context"] == {"key": "hush"}
+    assert ("context", "key") in marked
+
+
 async def test_an_object_that_was_refused_is_not_in_the_state() -> None:
     refused = RefusedError("one.image.allocate", "oned must accept", "no", "Change it", code=0x200, answer="no")
     provider, _, _ = await configured({"image.allocate": refused})
