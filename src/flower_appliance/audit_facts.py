@@ -137,6 +137,9 @@ def _request(record: Mapping[str, Any], time: datetime, federation: str) -> Fact
     if outcome == DONE and call is not None and any(name not in ids for name in call.answer_ids):
         # flwr 1.41.0 answers 200 with an empty message to an app that it does not take.
         outcome, reason = FAILED, "the answer names none, so nothing was made"
+        if record.get("duration") == 0:
+            # Only a request that its caller broke off has no duration (Caddy 2.11.7): its answer was not kept.
+            reason = "the caller left before the answer: whether anything was made is not known from here"
     return Fact(
         time=time,
         action=_action(uri, call),

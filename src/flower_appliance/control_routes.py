@@ -74,7 +74,9 @@ def control_routes(
         refuse(UNKNOWN_CERTIFICATE),
     ]
     return [
-        {"handle": [_log("subject", SUBJECT), _log("fingerprint", FINGERPRINT)]},
+        # Before anything else: Caddy 2.11.7 leaves out what would be added after a handler that a caller breaks off by
+        # closing its connection, and nobody may go without a name in the audit by that (observed 2026-11-24).
+        {"handle": [_log_early("subject", SUBJECT), _log_early("fingerprint", FINGERPRINT)]},
         *(
             [
                 {
@@ -92,7 +94,7 @@ def control_routes(
 
 def refuse(detail: str) -> Json:
     """A terminal route that answers 403 with a sentence, and keeps it for the audit."""
-    return {"handle": [_log("refused", detail), _answer(403, {"detail": detail})], "terminal": True}
+    return {"handle": [_log_early("refused", detail), _answer(403, {"detail": detail})], "terminal": True}
 
 
 def error_routes() -> Json:
@@ -154,7 +156,7 @@ def _call_handlers(call: Call, role: Role, superlink: Json, audit: str) -> list[
     if call.request_ids or role in call.own_run:
         handlers += [
             {"handler": "request_body", "max_size": _MOST_REQUEST_BYTES},
-            {**_log("request_body", "{http.request.body_base64}"), "early": True},
+            _log_early("request_body", "{http.request.body_base64}"),
         ]
     if call.answer_ids:
         handlers.append(_log("answer_body", "{http.response.body_base64}"))
@@ -203,7 +205,13 @@ def _matches(placeholder: str, pattern: str) -> Json:
 
 
 def _log(key: str, value: str) -> Json:
+    """Added to the request's line once it was answered."""
     return {"handler": "log_append", "key": key, "value": value}
+
+
+def _log_early(key: str, value: str) -> Json:
+    """Added to the request's line before it is handled, so that it is there whatever becomes of it."""
+    return {**_log(key, value), "early": True}
 
 
 def _answer(status: int, content: Json) -> Json:

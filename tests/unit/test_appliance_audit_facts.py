@@ -188,3 +188,13 @@ def test_an_event_that_cannot_be_read_is_a_fact_too() -> None:
     found = event_fact(b"{", now=NOW)
     assert found is not None
     assert found.action == "unreadable"
+
+
+def test_a_run_whose_caller_left_before_the_answer_is_not_said_to_have_been_refused() -> None:
+    left = fact(request_line("/v1/control/start-run", duration=0, size=0))
+    empty = fact(request_line("/v1/control/start-run", duration=0.02, size=0))
+
+    assert (left.outcome, empty.outcome) == ("failed", "failed")
+    assert "whether anything was made is not known" in left.reason
+    assert empty.reason == "the answer names none, so nothing was made"
+    assert left.actor is not None and left.actor.name == "Ada"

@@ -196,3 +196,12 @@ def test_an_integer_is_read_out_of_a_protobuf_message(message: bytes, number: in
 def test_what_is_no_protobuf_message_is_refused(message: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_integer(message, 1)
+
+
+def test_who_it_is_is_kept_before_a_request_is_handled_so_that_nobody_loses_his_name_by_hanging_up() -> None:
+    routes = control_routes(
+        networks=NETWORKS, federation="hospitals", superlink=SUPERLINK, audit="127.0.0.1:9095", metrics="/m"
+    )
+    first = routes[0]["handle"]
+    assert [handler["key"] for handler in first] == ["subject", "fingerprint"]
+    assert all(handler["early"] for handler in first)
