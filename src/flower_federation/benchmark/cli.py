@@ -100,6 +100,7 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "pulumi": pulumi.stdout.strip() or "unknown",
         "load before the run": f"{os.getloadavg()[0]:.1f}",
+        "niceness": str(os.getpriority(os.PRIO_PROCESS, 0)),
     }
 
 
