@@ -1,8 +1,8 @@
 """scripts/test: lint, types, then the tests from fast to slow, with the time of each stage and one verdict.
 
-Every stage runs, also after one has failed, so that one run tells everything. It changes no file but caches. Slow
-tests, end-to-end tests and those of the image run side by side: each alone uses about 60 % of two cores (measured
-2026-11-24).
+Every stage runs, also after one has failed, so that one run tells everything. It changes no file but caches. What is
+slow runs in three rows side by side, of which each alone uses about 60 % of two cores (measured 2026-11-24): tests with
+the engine, end-to-end tests, and those of the appliance, its image and its VMs.
 """
 
 from __future__ import annotations
@@ -99,9 +99,9 @@ def stages(*, fast_only: bool, extra: Sequence[str]) -> tuple[Stage, ...]:
     selections = [("fast tests", "not slow and not e2e", "")]
     if not fast_only:
         selections += [
-            ("slow tests", "slow and not e2e and not image", "slow"),
+            ("engine tests", "slow and engine and not e2e and not image", "engine"),
             ("end-to-end tests", "e2e and not image", "e2e"),
-            ("tests of the image", "image", "image"),
+            ("appliance tests", "image or slow and not engine and not e2e", "appliance"),
         ]
     tests = tuple(
         Stage(
@@ -252,8 +252,8 @@ def controls_report(outcomes: Sequence[Outcome], folder: Path, *, now: datetime)
 
 
 DESCRIPTION = """\
-Set up this clone and run the whole suite: ruff, mypy, fast tests, then slow tests, end-to-end
-tests and those of the image side by side.
+Set up this clone and run the whole suite: ruff, mypy, fast tests, then what is slow: tests with
+the engine, end-to-end tests and those of the appliance and its image side by side.
 
 Other arguments go to every pytest call, for instance: scripts/test -k zonebox -x
 The exit status is 0 only if every stage passed and at least one test ran.
