@@ -153,12 +153,33 @@ async def test_a_process_that_cleared_its_environment_is_found_by_its_session(tm
         assert process_table.started_ticks(int(pid_file.read_text())) is None
 
 
+async def test_a_start_ends_only_when_the_guest_can_be_found_by_its_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment of a new process may read empty for some microseconds; here, for three looks."""
+    spec = spec_for(tmp_path / "vm", image=write_image(tmp_path, SLEEPER))
+    looks: list[bool] = []
+    really_carries = process_table.carries
+
+    def sees_it_late(pid: int, mark: str) -> bool:
+        if not really_carries(pid, mark):
+            return False
+        looks.append(len(looks) >= 3)
+        return looks[-1]
+
+    async with driver_for(spec) as driver:
+        monkeypatch.setattr(process_table, "carries", sees_it_late)
+        await driver.start(spec, _ignore)
+        assert looks == [False, False, False, True]
+
+
 async def test_start_and_stop_can_be_repeated(tmp_path: Path) -> None:
     spec = spec_for(tmp_path / "vm", image=write_image(tmp_path, SLEEPER))
     async with driver_for(spec) as driver:
         await driver.start(spec, _ignore)
+        (pid,) = processes_of(spec)
         await driver.start(spec, _ignore)
-        assert len(processes_of(spec)) == 1
+        assert processes_of(spec) == [pid]
         await driver.stop(7, hard=True)
         await driver.stop(7, hard=True)
         await driver.start(spec, _ignore)

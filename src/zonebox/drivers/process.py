@@ -28,6 +28,7 @@ DEFAULT_GRACE_S: Final = 10.0
 _BASE_ENVIRONMENT: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _KILL_DEADLINE_S: Final = 10.0
 _KILL_PAUSE_S: Final = 0.02
+_MARK_DEADLINE_S: Final = 1.0
 
 
 @dataclass(eq=False, kw_only=True)
@@ -88,6 +89,7 @@ class ProcessDriver:
             await _end_processes(mark, None)
             guest.child = self._spawn(spec, folder, image)
             guest.pid = guest.child.pid
+            await _carries_mark(guest.pid, mark)
             folder.write_record(GuestRecord(mark=mark, pid=guest.pid, started_ticks=table.started_ticks(guest.pid)))
             self._watch(guest)
         self._guests[spec.vm_id] = guest
@@ -259,6 +261,19 @@ def _living(record: GuestRecord | None, mark: str) -> int | None:
         same = table.started_ticks(record.pid) == record.started_ticks and table.carries(record.pid, mark)
         return record.pid if same else None
     return next((pid for pid in table.carriers(mark) if table.leads_session(pid)), None)
+
+
+async def _carries_mark(pid: int, mark: str) -> None:
+    """Wait until a new process can be found by its mark.
+
+    A program's environment shows in /proc some microseconds after `Popen` has seen it start (Linux 6, 2026-11: empty in
+    one read of eleven). One that ends or clears its environment at once is not waited for any longer.
+    """
+    deadline = asyncio.get_running_loop().time() + _MARK_DEADLINE_S
+    while not table.carries(pid, mark) and table.started_ticks(pid) is not None:
+        if asyncio.get_running_loop().time() > deadline:
+            return
+        await asyncio.sleep(0)
 
 
 async def _end_processes(mark: str, session: int | None) -> None:
