@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from flower_federation.errors import InputError, ToolError
@@ -45,10 +45,21 @@ class NodeStates(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Federation:
-    """One centre and its zones' stacks."""
+    """The stacks of this clone: one centre and its zones, or zones alone, whose centre somebody else runs."""
 
-    central: StackFile
+    own_central: StackFile | None
     zones: tuple[StackFile, ...]
+
+    @property
+    def central(self) -> StackFile:
+        """The centre's stack.
+
+        Raises:
+            InputError: It is not in this clone.
+        """
+        if self.own_central is None:
+            raise _one_centre("none")
+        return self.own_central
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,16 +94,11 @@ def choose(files: Sequence[StackFile], names: Iterable[str]) -> tuple[Federation
         names: Names of stacks; none means all of them.
 
     Raises:
-        InputError: A name has no file, or there is not exactly one centre.
+        InputError: A name has no file, there is no file, or there is more than one centre.
     """
     centrals = [stack for stack in files if stack.kind == "central"]
-    if len(centrals) != 1:
-        raise InputError(
-            given=f"stacks of kind central: {', '.join(stack.name for stack in centrals) or 'none'}",
-            rule="this command operates one federation, so exactly one stack is its centre",
-            reason="zones come up after the centre, and the centre again after them",
-            remedy="keep one file of kind central in stacks/, or use pulumi up -s for each stack by hand",
-        )
+    if len(centrals) > 1 or not files:
+        raise _one_centre(", ".join(stack.name for stack in centrals) or "none, nor of kind zone")
     known = {stack.name: stack for stack in files}
     wanted = list(names)
     unknown = [name for name in wanted if name not in known]
@@ -103,9 +109,21 @@ def choose(files: Sequence[StackFile], names: Iterable[str]) -> tuple[Federation
             reason="each stack is a file stacks/Pulumi.<name>.yaml",
             remedy="correct the name, or add the file",
         )
-    federation = Federation(central=centrals[0], zones=tuple(stack for stack in files if stack.kind == "zone"))
+    federation = Federation(
+        own_central=next(iter(centrals), None), zones=tuple(stack for stack in files if stack.kind == "zone")
+    )
     chosen = tuple(stack for stack in files if not wanted or stack.name in wanted)
     return federation, chosen
+
+
+def _one_centre(found: str) -> InputError:
+    return InputError(
+        given=f"stacks of kind central: {found}",
+        rule="this command operates one federation, so exactly one stack is its centre",
+        reason="zones come up after the centre, and the centre again after them",
+        remedy="keep one file of kind central in stacks/; a zone whose centre others run has federation up, status, "
+        "answer and down",
+    )
 
 
 class Operations:
@@ -137,20 +155,32 @@ class Operations:
     def up(self, federation: Federation, chosen: Sequence[StackFile]) -> tuple[str, ...]:
         """Bring the chosen stacks up, enrol their nodes, and wait until every node is online.
 
+        A zone that joined by a bundle has its centre elsewhere: it comes up, and its nodes wait to be enrolled there.
+
         Returns:
-            The names of the nodes that are online.
+            The names of the nodes that are online; none where the centre is not ours.
 
         Raises:
             ToolError: A stack failed, or a node is not online in time.
         """
-        central, zones = federation.central, [stack for stack in chosen if stack.kind == "zone"]
-        if central in chosen or self._stacks.outputs(central) is None:
+        zones = [stack for stack in chosen if stack.kind == "zone"]
+        central = self.centre_of(federation, chosen)
+        if central is not None and (central in chosen or self._stacks.outputs(central) is None):
             self._up(central)
         for zone in zones:
             self._up(zone)
+        if central is None:
+            return ()
         if self.unenrolled(federation):
             self._up(central)
         return self.wait_online(central)
+
+    def centre_of(self, federation: Federation, chosen: Sequence[StackFile]) -> StackFile | None:
+        """The centre of the chosen stacks if this clone runs it: it is chosen, up, or what a chosen zone refers to."""
+        central = federation.own_central
+        if central is None or central in chosen or any(stack.central == central.name for stack in chosen):
+            return central
+        return central if self._stacks.outputs(central) else None
 
     def unenrolled(self, federation: Federation) -> bool:
         """Whether the nodes that the trusted zones bring are not exactly those that the centre has registered."""
@@ -206,28 +236,30 @@ class Operations:
         zones = [stack for stack in chosen if stack.kind == "zone"]
         for zone in zones:
             self._down(zone, remove=remove)
-        if federation.central in chosen:
+        central = federation.own_central
+        if central is None:
+            self._say("their centre is not in this clone: its operator removes the zones, which revokes their keys")
+        elif central in chosen:
             left = [zone.name for zone in federation.zones if zone not in zones and self._stacks.outputs(zone)]
             if left:
                 self._say(f"{', '.join(left)}: still up, and without a centre after this")
-            self._down(federation.central, remove=remove)
-        elif zones and self._stacks.outputs(federation.central):
+            self._down(central, remove=remove)
+        elif zones and self._stacks.outputs(central):
             self._say("revoking the keys of the zones that are gone")
-            self._up(federation.central)
+            self._up(central)
 
     def status(self, federation: Federation) -> FederationStatus:
         """How the stacks and the nodes are; asks, and changes nothing."""
-        statuses = tuple(
-            StackStatus(stack=stack, outputs=self._stacks.outputs(stack))
-            for stack in (federation.central, *federation.zones)
-        )
-        outputs = statuses[0].outputs
+        files = (federation.own_central, *federation.zones)
+        statuses = tuple(StackStatus(stack=stack, outputs=self._stacks.outputs(stack)) for stack in files if stack)
+        asked = FederationStatus(stacks=statuses, nodes={}, trouble=None)
+        outputs = asked.central_outputs
         if not outputs:
-            return FederationStatus(stacks=statuses, nodes={}, trouble=None)
+            return asked
         try:
-            return FederationStatus(stacks=statuses, nodes=dict(self._ask(outputs)), trouble=None)
+            return replace(asked, nodes=dict(self._ask(outputs)))
         except ToolError as error:
-            return FederationStatus(stacks=statuses, nodes={}, trouble=str(error))
+            return replace(asked, trouble=str(error))
 
     def _ask_patiently(self, outputs: Mapping[str, Any]) -> tuple[Mapping[str, str], str]:
         """States, or none and why: a SuperLink that restarts at this moment is waited for as nodes are."""

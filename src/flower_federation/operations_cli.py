@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -208,12 +208,27 @@ def _up(arguments: argparse.Namespace) -> int:
     federation, chosen = choose(place.files, arguments.stacks)
     started = time.monotonic()
     nodes = place.operations.up(federation, chosen)
+    if place.operations.centre_of(federation, chosen) is None:
+        return _zones_up(place, chosen, arguments.json, time.monotonic() - started)
     outputs = place.central_outputs()
     if arguments.json:
         print(json.dumps({"nodes": list(nodes), "outputs": outputs}, indent=2))
     else:
         print(f"up in {time.monotonic() - started:.0f} s; nodes online: {', '.join(nodes) or 'none'}")
         print("next: federation run, federation status, federation connect (for flwr)")
+    return 0
+
+
+def _zones_up(place: Workplace, chosen: Sequence[StackFile], as_json: bool, seconds: float) -> int:
+    """Tell of zones whose centre others run."""
+    outputs = {stack.name: place.stacks.outputs(stack) or {} for stack in chosen}
+    brought = [node["name"] for entry in outputs.values() for node in entry.get("nodes", ())]
+    if as_json:
+        print(json.dumps({"nodes": [], "brought": brought, "outputs": outputs}, indent=2))
+        return 0
+    print(f"up in {seconds:.0f} s; nodes for the centre to enrol: {', '.join(brought) or 'none'}")
+    for stack in chosen:
+        print(f"next: federation answer {stack.zone}, and send the file to the centre's operator")
     return 0
 
 
@@ -319,9 +334,11 @@ def nodes_table(status: FederationStatus) -> Table:
     """Nodes for a terminal: what zones bring, and what the SuperLink says of it."""
     table = Table("node", "partition", "state")
     known = dict(status.nodes)
+    asked = status.trouble is None and status.central_outputs
+    unlisted = "not enrolled" if asked else "unknown" if status.central_outputs else "see the centre"
     for entry in status.stacks:
         for node in (entry.outputs or {}).get("nodes", ()):
-            state = known.pop(node["name"], "not enrolled" if status.trouble is None else "unknown")
+            state = known.pop(node["name"], unlisted)
             table.add_row(node["name"], str(int(node["partition_id"])), state)
     for name, state in sorted(known.items()):
         table.add_row(name, "-", f"{state}, in no zone's stack")

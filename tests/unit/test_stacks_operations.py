@@ -226,7 +226,65 @@ def test_an_unknown_stack_is_refused_with_those_that_exist() -> None:
     assert "centre, one, two" in refusal.value.rule
 
 
-@pytest.mark.parametrize("files", [(ONE, TWO), (CENTRAL, CENTRAL, ONE)])
-def test_a_federation_has_exactly_one_centre(files: tuple[StackFile, ...]) -> None:
+@pytest.mark.parametrize("files", [(), (CENTRAL, CENTRAL, ONE)])
+def test_a_federation_has_one_centre_or_is_zones_alone(files: tuple[StackFile, ...]) -> None:
     with pytest.raises(InputError, match="kind central"):
         choose(files, ())
+
+
+def test_zones_whose_centre_others_run_come_up_alone_and_ask_nobody() -> None:
+    world = World({"one": ["a"], "two": ["c"]})
+    federation, chosen = choose((ONE, TWO), ())
+
+    assert world.operations.up(federation, chosen) == ()
+    assert world.done == ["up one", "up two"]
+    assert world.asked == 0
+
+
+def test_a_zone_that_joined_by_a_bundle_does_not_bring_up_the_centre_of_the_clone_it_came_with() -> None:
+    invited = StackFile(name="one", kind="zone", zone="berlin", central=None)
+    world = World({"one": ["a"], "two": []})
+    federation, chosen = choose((CENTRAL, invited, TWO), ["one"])
+
+    assert world.operations.up(federation, chosen) == ()
+    assert world.done == ["up one"]
+
+
+def test_a_zone_that_joined_by_a_bundle_is_enrolled_where_its_centre_is_up_here() -> None:
+    invited = StackFile(name="one", kind="zone", zone="berlin", central=None)
+    world = World({"one": ["a"], "two": []})
+    federation, chosen = choose((CENTRAL, invited, TWO), ["one"])
+    world.up(CENTRAL)
+    world.done.clear()
+
+    assert world.operations.up(federation, chosen) == ("a",)
+    assert world.done == ["up one", "up centre"]
+
+
+def test_zones_alone_go_and_leave_word_for_their_centre() -> None:
+    world = World({"one": ["a"], "two": []})
+    federation, chosen = choose((ONE, TWO), ())
+    world.operations.up(federation, chosen)
+    world.done.clear()
+
+    world.operations.down(federation, chosen, remove=False)
+    assert world.done == ["destroy one", "destroy two"]
+    assert any("not in this clone" in line for line in world.lines)
+
+
+def test_status_of_zones_alone_tells_their_stacks() -> None:
+    world = World({"one": ["a"], "two": []})
+    federation, chosen = choose((ONE, TWO), ())
+    world.operations.up(federation, chosen)
+
+    status = world.operations.status(federation)
+
+    assert [(entry.stack.name, entry.outputs is not None) for entry in status.stacks] == [("one", True), ("two", True)]
+    assert (status.nodes, status.trouble, status.central_outputs) == ({}, None, None)
+
+
+def test_what_needs_the_centre_says_that_it_is_not_in_this_clone() -> None:
+    federation, _ = choose((ONE, TWO), ())
+
+    with pytest.raises(InputError, match="kind central: none"):
+        _ = federation.central
