@@ -29,7 +29,8 @@ from flower_appliance.liveness import Liveness
 from flower_appliance.machine import LOGS, SUPERLINK_STATE, Machine
 from flower_appliance.onegate import OneGate, OwnVm
 from flower_appliance.places import is_mounted
-from flower_appliance.plan import SUPERNODE_UNIT, File, Plan, plan
+from flower_appliance.plan import SUPERNODE_UNIT, plan
+from flower_appliance.planned import File, Plan
 from flower_appliance.provisioning import Provisioning, not_mounted
 from flower_appliance.provisions import render_mount
 from flower_appliance.publisher import Publisher, encoded

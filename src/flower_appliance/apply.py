@@ -16,7 +16,7 @@ from flower_appliance.files import Owner, make_folder, write_file, write_if_chan
 from flower_appliance.loopback import LoopbackFiles, ensure_loopback_identity
 from flower_appliance.machine import LOOPBACK_CA, LOOPBACK_CERT, LOOPBACK_KEY, STATE, Machine
 from flower_appliance.nodekey import ensure_node_key
-from flower_appliance.plan import File, Plan
+from flower_appliance.planned import File, Plan
 from flower_appliance.serverkey import ensure_request, held_keys
 
 APPLIED = f"{STATE}/applied.json"

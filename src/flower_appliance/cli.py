@@ -25,7 +25,8 @@ from flower_appliance.logfile import RotatingLog
 from flower_appliance.machine import LOGS, ONEGATE_CA, Machine
 from flower_appliance.machine_guest import MachineGuest, runs_systemd
 from flower_appliance.onegate import OneGate
-from flower_appliance.plan import describe, plan, systemd_files
+from flower_appliance.plan import plan
+from flower_appliance.planned import describe, systemd_files
 from flower_appliance.redaction import RedactingFilter, Redactor
 from flower_appliance.serverkey import held_keys
 from flower_appliance.services import Host, Services

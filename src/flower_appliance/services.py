@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flower_appliance.machine import Machine
-from flower_appliance.plan import File, Plan
+from flower_appliance.planned import File, Plan
 from flower_appliance.supervisor import Finished, Listener, Program, UnitStatus
 from flower_appliance.unit import Unit
 

@@ -163,7 +163,7 @@ def test_a_vm_with_the_wrong_checksum_says_so_and_is_ready_when_the_right_one_co
 
 PROBE = """
 import json, pathlib, sys
-from flower_appliance.plan import DataCheck
+from flower_appliance.checks import DataCheck
 from flower_appliance.readiness import run_checks
 folder = pathlib.Path(sys.argv[1])
 try:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flower_appliance.appliance import Appliance
+from flower_appliance.checks import DataCheck
 from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.data import Present
 from flower_appliance.errors import ContextError
@@ -18,7 +19,8 @@ from flower_appliance.guest import Guest
 from flower_appliance.machine import Machine
 from flower_appliance.onegate import OneGate, OneGateAccess
 from flower_appliance.places import is_mounted
-from flower_appliance.plan import DataCheck, Plan, describe, plan, systemd_files
+from flower_appliance.plan import plan
+from flower_appliance.planned import Plan, describe, systemd_files
 from flower_appliance.provisioning import FIRST_PAUSE_S, LONGEST_PAUSE_S, Provisioning
 from flower_appliance.provisions import Fetch, Mount, escape_path
 from flower_appliance.shellvars import render_assignments

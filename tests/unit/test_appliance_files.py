@@ -16,7 +16,8 @@ from flower_appliance.errors import NodeKeyError
 from flower_appliance.files import write_file, write_if_changed
 from flower_appliance.machine import Machine
 from flower_appliance.nodekey import ensure_node_key, public_key
-from flower_appliance.plan import Plan, plan
+from flower_appliance.plan import plan
+from flower_appliance.planned import Plan
 from flower_appliance.readiness import readable_by, run_checks
 from tests.appliance_support import NOW, key_pem, make_authority, superlink_values, supernode_values
 

@@ -18,7 +18,8 @@ from flower_appliance.errors import ContextError, PlanError
 from flower_appliance.gateway import gateway_config
 from flower_appliance.machine import SERVER_KEY, Machine
 from flower_appliance.partition import node_identity
-from flower_appliance.plan import Plan, describe, plan, systemd_files
+from flower_appliance.plan import plan
+from flower_appliance.planned import Plan, describe, systemd_files
 from flower_appliance.unit import Unit, read_environment, render_systemd
 from tests.appliance_support import NOW, b64, make_authority, superlink_values, supernode_values
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from flower_appliance.checks import CudaCheck
 from flower_appliance.context import read_context
 from flower_appliance.cuda_probe import probe
 from flower_appliance.errors import ContextError
 from flower_appliance.install import not_in_image, pip_command
 from flower_appliance.machine import Machine
-from flower_appliance.plan import CudaCheck, Plan, plan, systemd_files
+from flower_appliance.plan import plan
+from flower_appliance.planned import Plan, systemd_files
 from flower_appliance.provisions import Install, Mount
 from flower_appliance.readiness import run_checks
 from flower_appliance.requirements import Entry

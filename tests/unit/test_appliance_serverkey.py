@@ -13,7 +13,8 @@ from flower_appliance.apply import Applied, apply, clear_obsolete
 from flower_appliance.context import SuperLinkContext, read_context
 from flower_appliance.errors import ContextError, PlanError
 from flower_appliance.machine import SERVER_CERT, SERVER_KEY, Machine
-from flower_appliance.plan import Plan, describe, plan
+from flower_appliance.plan import plan
+from flower_appliance.planned import Plan, describe
 from flower_appliance.serverkey import held_keys
 from tests.appliance_support import NOW, b64, make_authority, superlink_values
 from tests.serverkey_support import sign
