@@ -18,7 +18,7 @@ from tests.components_support import authority
 
 CENTRAL = StackFile(name="madrid-central", kind="central", zone="madrid", central=None, trusted=("berlin-hospital",))
 BERLIN = StackFile(name="berlin-hospital", kind="zone", zone="berlin", central="madrid-central")
-FEDERATION = Federation(central=CENTRAL, zones=(BERLIN,))
+FEDERATION = Federation(own_central=CENTRAL, zones=(BERLIN,))
 NODE = {"name": "berlin/supernode-0", "fingerprint": "f0"}
 
 
@@ -185,7 +185,7 @@ def test_the_new_ca_does_not_sign_before_every_zone_trusts_it(world: World) -> N
 
 def test_zones_that_join_by_a_file_are_told_between_the_stages(world: World) -> None:
     invited = TrustedZone(name="paris", stack=None, answer=Path("answers/paris.json"), max_nodes=1)
-    federation = Federation(central=replace(CENTRAL, invited=(invited,)), zones=(BERLIN,))
+    federation = Federation(own_central=replace(CENTRAL, invited=(invited,)), zones=(BERLIN,))
     with pytest.raises(InputError, match="federation invite"):
         world.rotation().ca(federation)
     world.rotation().ca(federation, "trust-both")
@@ -218,7 +218,7 @@ def test_a_node_that_is_not_there_is_refused(world: World, node: str) -> None:
 
 
 def test_a_node_that_is_kept_out_by_name_is_refused_with_what_to_remove(world: World) -> None:
-    federation = Federation(central=replace(CENTRAL, revoked=("berlin/supernode-0",)), zones=(BERLIN,))
+    federation = Federation(own_central=replace(CENTRAL, revoked=("berlin/supernode-0",)), zones=(BERLIN,))
     with pytest.raises(InputError, match="remove berlin/supernode-0 from revoked"):
         world.rotation().rekey(federation, "berlin/supernode-0")
 
