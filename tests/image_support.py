@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -46,7 +46,7 @@ from tests.appliance_support import (
     supernode_values,
 )
 from tests.control_support import operator
-from zonebox.drivers.base import Driver, GuestSpec
+from zonebox.drivers.base import DiskSpec, Driver, GuestSpec
 from zonebox.drivers.commands import run
 from zonebox.drivers.nics import NicSpec, SecurityRule
 from zonebox.drivers.nspawn_image import mount_partition
@@ -178,6 +178,7 @@ class Guests:
         shares: Mapping[str, Path] | None = None,
         memory_mb: int = 1024,
         root_mb: int | None = None,
+        disks: Sequence[DiskSpec] = (),
     ) -> GuestSpec:
         """A VM as the zone would describe it, with the CONTEXT as NETWORK=YES and TOKEN=YES make it."""
         address, mac = self.address(vm_id), f"02:00:0a:0a:01:{vm_id:02x}"
@@ -207,7 +208,8 @@ class Guests:
             context=context,
             token=TOKEN,
             address=address,
-            images=(self.image,),
+            images=tuple(disk.image for disk in disks) or (self.image,),
+            disks=tuple(disks),
             shares=dict(shares or {}),
             nics=(nic,),
             memory_mb=memory_mb,

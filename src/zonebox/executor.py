@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from zonebox import files
-from zonebox.drivers.base import Driver, DriverError, GuestSpec, GuestState
+from zonebox.drivers.base import DiskSpec, Driver, DriverError, GuestSpec, GuestState
 from zonebox.drivers.nics import nics_of
 from zonebox.model import context, history
 from zonebox.model.lifecycle import DELETE_RECREATE
@@ -119,6 +119,17 @@ class Executor:
             token=self._token(vm) if has_token else None,
             address=text(nic, "IP") or None,
             images=tuple(Path(text(disk, "SOURCE")) for disk in disks),
+            disks=tuple(
+                DiskSpec(
+                    disk_id=int(text(disk, "DISK_ID")),
+                    image_id=int(text(disk, "IMAGE_ID")),
+                    image=Path(text(disk, "SOURCE")),
+                    target=text(disk, "TARGET"),
+                    persistent=text(disk, "PERSISTENT") == "YES",
+                    readonly=text(disk, "READONLY") == "YES",
+                )
+                for disk in disks
+            ),
             firmware=text(tree["OS"], "FIRMWARE"),
             root_mb=int(text(disks[0], "SIZE")) if disks else None,
             shares=self.model.settings.shares,

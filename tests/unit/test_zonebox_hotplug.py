@@ -192,3 +192,19 @@ async def test_a_zone_that_died_meanwhile_finishes_the_change_when_it_starts_aga
     assert (vm["STATE"], vm["LCM_STATE"]) == RUNNING
     assert "ATTACH" not in vectors(vm["TEMPLATE"], "NIC")[0]
     assert zone.driver.started[0].context["ETH0_IP"] == "10.0.0.1"
+
+
+async def test_the_driver_is_told_of_each_disk_with_its_image_number_and_device(zone: StillZone) -> None:
+    zone.root("vm.attach", 0, 'DISK=[IMAGE_ID="0", DEV_PREFIX="vd"]')
+    await zone.pass_time()
+    (disk,) = (disk for disk in devices(zone, "DISK"))
+    zone.root("vm.action", "poweroff-hard", 0)
+    await zone.pass_time()
+    zone.root("vm.action", "resume", 0)
+    await zone.pass_time()
+    spec = zone.driver.started[0]
+    (told,) = spec.disks
+    assert (told.disk_id, told.image_id, told.target) == (int(disk["DISK_ID"]), 0, disk["TARGET"])
+    assert (told.persistent, told.readonly) == (True, False)
+    assert (told.image,) == spec.images
+    assert told.image.stat().st_size == 8 << 20

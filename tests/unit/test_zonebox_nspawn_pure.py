@@ -1,16 +1,19 @@
-"""The nspawn driver's decisions: NICs, firewall, names, commands, images, refusals. Nothing is started."""
+"""The nspawn driver's decisions: NICs, firewall, names, commands, images, disks, refusals. Nothing is started."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from zonebox.drivers.base import DriverError, GuestSpec
+from zonebox.drivers.base import DiskSpec, DriverError, GuestSpec
 from zonebox.drivers.nics import NicSpec, SecurityRule, nics_of
 from zonebox.drivers.nspawn import TOOLS, check_tools, nspawn_command
+from zonebox.drivers.nspawn_disks import forget_detached, make_devices, place_of, root_and_others
 from zonebox.drivers.nspawn_firewall import ruleset
 from zonebox.drivers.nspawn_image import RootDisk, RootFolder, find_root
 from zonebox.drivers.nspawn_network import short_name
@@ -156,3 +159,60 @@ def test_without_root_or_tools_the_driver_says_what_is_missing_and_where_to_get_
     with pytest.raises(DriverError, match=r"nftables, systemd-container; .*apt-get install nftables systemd-container"):
         check_tools("nspawn", TOOLS, lambda name: None if name in ("nft", "systemd-nspawn") else "/bin/x", user_id=0)
     check_tools("nspawn", TOOLS, dict.fromkeys(TOOLS, "/bin/x").get, user_id=0)
+
+
+def test_a_disk_is_found_in_the_guest_where_udev_would_have_it(tmp_path: Path) -> None:
+    probed = {"rows.img": "ID_FS_LABEL=my rows\nID_FS_LABEL_ENC=my\\x20rows\nID_FS_TYPE=ext4\n", "bare.img": ""}
+    commands: list[tuple[str, ...]] = []
+
+    async def program(*argv: str, stdin: str = "") -> str:
+        commands.append(argv)
+        if argv[0] == "cp":
+            shutil.copyfile(argv[-2], argv[-1])
+        if argv[0] == "losetup":
+            return f"/dev/loop{len([each for each in commands if each[0] == 'losetup'])}\n"
+        return probed["rows.img" if "disk.1-5" in argv[-1] else "bare.img"] if argv[0] == "sh" else ""
+
+    for name in probed:
+        (tmp_path / name).write_bytes(b"\0" * 100)
+    copied = DiskSpec(disk_id=1, image_id=5, image=tmp_path / "rows.img", target="vdb")
+    kept = DiskSpec(
+        disk_id=3, image_id=6, image=tmp_path / "bare.img", target="vd:c", persistent=True, readonly=True
+    )  # fmt: skip
+    binds = asyncio.run(make_devices([copied, kept], tmp_path, program))
+    assert binds == ["/dev/loop1:/dev/vdb", "/dev/loop1:/dev/disk/by-label/my\\\\x20rows"]
+    attached = [argv for argv in commands if argv[0] == "losetup"]
+    assert attached[0][-1] == str(tmp_path / "disk.1-5"), "a copy of its own"
+    assert attached[1][-2:] == ("--read-only", str(tmp_path / "bare.img")), "the image itself"
+    assert (tmp_path / "disk.1-5").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "disk.1-5").write_bytes(b"written by the guest")
+    asyncio.run(make_devices([copied], tmp_path, program))
+    assert (tmp_path / "disk.1-5").read_bytes() == b"written by the guest"
+
+
+def test_what_was_written_to_a_disk_goes_with_it_and_its_number_may_come_back(tmp_path: Path) -> None:
+    (tmp_path / "root/usr").mkdir(parents=True)
+    document = tmp_path / "root.json"
+    document.write_text(json.dumps({"format": "zonebox-nspawn/1", "root": str(tmp_path / "root")}))
+    (tmp_path / "state.img").write_bytes(b"\0" * 100)
+    old, new = (DiskSpec(disk_id=0, image_id=number, image=document, target="vda") for number in (4, 9))
+    state = DiskSpec(disk_id=1, image_id=5, image=tmp_path / "state.img", target="vdb")
+    assert root_and_others([state, old]) == (old, (state,))
+    (tmp_path / place_of(old) / "upper").mkdir(parents=True)
+    (tmp_path / place_of(state)).write_bytes(b"keys")
+    forget_detached(tmp_path, [state, new])
+    assert [path.name for path in tmp_path.glob("disk.*")] == [place_of(state)]
+    forget_detached(tmp_path, [new])
+    assert list(tmp_path.glob("disk.*")) == []
+
+
+def test_a_persistent_qcow2_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    image = tmp_path / "data.qcow2"
+    image.write_bytes(b"QFI\xfb" + b"\0" * 100)
+    disk = DiskSpec(disk_id=1, image_id=5, image=image, target="vdb", persistent=True)
+
+    async def program(*argv: str, stdin: str = "") -> str:
+        raise AssertionError(argv)
+
+    with pytest.raises(DriverError, match=r"data\.qcow2: persistent and QCOW2.*qemu-img convert -O raw"):
+        asyncio.run(make_devices([disk], tmp_path, program))

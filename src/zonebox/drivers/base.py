@@ -20,6 +20,21 @@ class GuestState(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DiskSpec:
+    """One disk with an image."""
+
+    disk_id: int
+    image_id: int
+    image: Path
+    """The image's file, which no driver changes unless the disk is persistent."""
+    target: str
+    """Device that OpenNebula named for it: vdb."""
+    persistent: bool = False
+    """Whether the image itself is the disk, and not a copy that the VM has from attaching to detaching."""
+    readonly: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class GuestSpec:
     """What a driver needs to start one VM."""
 
@@ -38,6 +53,8 @@ class GuestSpec:
     """First NIC's IPv4 address."""
     images: tuple[Path, ...]
     """Files of the VM's image disks, first disk first."""
+    disks: tuple[DiskSpec, ...] = ()
+    """The same disks in the same order, for drivers that give guests their disks one by one."""
     shares: Mapping[str, Path]
     """Guest path -> host folder."""
     firmware: str = ""

@@ -2,13 +2,14 @@
 
 What a real front-end would give the VM is there: the CONTEXT (as the LXC driver binds it, at /context, and where
 cloud-init looks for it), the address from the virtual network (set by the driver, as cloud-init configures no NIC of a
-container), OneGate, security groups. It does not have the image's kernel, boot loader or disks, and isolates less than
-a virtual machine: root in the guest is root, less capabilities.
+container), OneGate, security groups, further disks as loop devices. It does not have the image's kernel or boot loader,
+and isolates less than a virtual machine: root in the guest is root, less capabilities.
 Needs root, systemd-nspawn, ip and nft. Guests outlive the zone process; `reattach` finds them again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from zonebox.drivers.guest_folder import GuestFolder
 from zonebox.drivers.machine_driver import Guest, MachineDriver
 from zonebox.drivers.nics import DEFAULT_SWITCH
 from zonebox.drivers.nspawn_cgroup import make_groups, remove_groups
+from zonebox.drivers.nspawn_disks import drop_devices, forget_detached, make_devices, place_of, root_and_others
 from zonebox.drivers.nspawn_image import find_root, mount_root, unmount_root
 from zonebox.drivers.nspawn_network import NETNS
 from zonebox.drivers.nspawn_wiring import Wiring
@@ -36,6 +38,8 @@ TOOLS: Final[Mapping[str, str]] = {
     "sysctl": "procps",
     "qemu-img": "qemu-utils",
     "sfdisk": "fdisk",
+    "losetup": "mount",
+    "blkid": "util-linux",
 }
 """Program -> Debian package that has it."""
 DEFAULT_GRACE_S: Final = 30.0
@@ -77,12 +81,17 @@ class NspawnDriver(MachineDriver):
         """Connect, mount, and start systemd-nspawn. Raises DriverError."""
         folder = GuestFolder(spec.folder)
         root = find_root(spec.images)
+        booted, others = root_and_others(spec.disks)
+        await asyncio.to_thread(forget_detached, folder.path, spec.disks)
         namespace = await self._wiring.connect(spec)
-        merged = await mount_root(root, folder.path, _cache(spec), self._run)
+        merged = await mount_root(root, folder.path, _cache(spec), self._run, writes=place_of(booted))
+        devices = await make_devices(others, folder.path, self._run)
         binds = [f"{host}:{inside}" for inside, host in spec.shares.items()]
         binds += [f"{folder.context}:{place}" for place in _CONTEXT_PLACES]
         groups = make_groups(namespace)
-        argv = nspawn_command(spec, root=merged, namespace=NETNS / namespace, binds=binds, groups=groups)
+        argv = nspawn_command(
+            spec, root=merged, namespace=NETNS / namespace, binds=binds, groups=groups, devices=devices
+        )
         # On a host with both hierarchies of control groups, systemd in the guest needs the unified one.
         return spawn(argv, folder, {table.MARK: mark, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
 
@@ -103,6 +112,7 @@ class NspawnDriver(MachineDriver):
         await self._wiring.disconnect(spec)
         await unmount_root(spec.folder, self._run)
         await remove_groups(self._wiring.namespace(spec))
+        await drop_devices(spec.disks, spec.folder, self._run)
 
     async def close(self) -> None:
         """Let go of all guests without stopping them."""
@@ -111,7 +121,13 @@ class NspawnDriver(MachineDriver):
 
 
 def nspawn_command(
-    spec: GuestSpec, *, root: Path, namespace: Path, binds: Sequence[str], groups: Sequence[Path]
+    spec: GuestSpec,
+    *,
+    root: Path,
+    namespace: Path,
+    binds: Sequence[str],
+    groups: Sequence[Path],
+    devices: Sequence[str] = (),
 ) -> list[str]:
     """What starts a guest: it joins its control groups and becomes systemd-nspawn.
 
@@ -121,6 +137,7 @@ def nspawn_command(
         namespace: its network namespace.
         binds: HOST:GUEST of folders that it sees read-only.
         groups: files to write the process id to.
+        devices: HOST:GUEST of device nodes of its disks.
     """
     return [
         # exec keeps the process id, which is in the groups then. Paths are arguments, never part of the script.
@@ -144,6 +161,7 @@ def nspawn_command(
         "--timezone=off",
         "--console=pipe",
         *(f"--bind-ro={bind}" for bind in binds),
+        *(f"--bind={device}" for device in devices),
         "--boot",
     ]  # fmt: skip
 

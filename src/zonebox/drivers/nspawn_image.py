@@ -47,22 +47,37 @@ def find_root(files: Iterable[Path]) -> RootFolder | RootDisk:
     """
     given = list(files)
     for file in given:
-        try:
-            with file.open("rb") as stream:
-                head = stream.read(1 << 16)
-        except OSError as error:
-            raise DriverError(
-                f"image {file}: {error.strerror}; a VM's disks must be readable to start it; delete the image and "
-                "register it again"
-            ) from error
-        if head.startswith(_QCOW2_MAGIC):
-            return RootDisk(path=file)
-        if head.lstrip().startswith(b"{") and (found := _folder(file, head)) is not None:
+        if (found := root_of(file)) is not None:
             return found
     raise DriverError(
         f"disks {', '.join(str(file) for file in given) or '(none)'}: one must be a QCOW2 disk or a {FORMAT} document, "
         "a guest boots the root file system of its image; give the VM template a DISK with the appliance's image"
     )
+
+
+def root_of(file: Path) -> RootFolder | RootDisk | None:
+    """The root file system that a disk's image has, or None for one that is not bootable.
+
+    Raises:
+        DriverError: it cannot be read, or names a root that is none.
+    """
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(1 << 16)
+    except OSError as error:
+        raise DriverError(
+            f"image {file}: {error.strerror}; a VM's disks must be readable to start it; delete the image and "
+            "register it again"
+        ) from error
+    if head.startswith(_QCOW2_MAGIC):
+        return RootDisk(path=file)
+    return _folder(file, head) if head.lstrip().startswith(b"{") else None
+
+
+def is_qcow2(file: Path) -> bool:
+    """Whether a disk's image is in that format. Raises OSError."""
+    with file.open("rb") as stream:
+        return stream.read(len(_QCOW2_MAGIC)) == _QCOW2_MAGIC
 
 
 def _folder(file: Path, head: bytes) -> RootFolder | None:
@@ -81,21 +96,22 @@ def _folder(file: Path, head: bytes) -> RootFolder | None:
     return RootFolder(path=root)
 
 
-async def mount_root(root: RootFolder | RootDisk, folder: Path, cache: Path, run: Run) -> Path:
-    """Make the guest's root below `folder` and return it; what the guest wrote before is in it.
+async def mount_root(root: RootFolder | RootDisk, folder: Path, cache: Path, run: Run, *, writes: str) -> Path:
+    """Make the guest's root below `folder` and return it; what the guest wrote to this disk before is in it.
 
     Args:
         root: the image.
         folder: the VM's folder.
+        writes: name of the folder in it for what the guest writes to this disk.
         cache: where unpacked disks are kept, one for all guests.
         run: runs mount and its like.
 
     Raises:
         DriverError: a program refuses.
     """
-    upper, work, merged = (folder / name for name in ("upper", "work", "merged"))
+    upper, work, merged = folder / writes / "upper", folder / writes / "work", folder / "merged"
     for path in (upper, work, merged):
-        path.mkdir(mode=0o755, exist_ok=True)
+        path.mkdir(mode=0o755, parents=True, exist_ok=True)
     await unmount_root(folder, run)
     lower = root.path
     if isinstance(root, RootDisk):
