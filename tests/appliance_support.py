@@ -32,6 +32,7 @@ from flower_appliance.processes import descendants, process_table, runs_program
 from flower_appliance.shellvars import render_assignments
 from flower_appliance.version import FLOWER_VERSION
 from pulumi_flower.identity import ClientIdentity
+from tests.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FLOWER_BIN = REPOSITORY / ".flower-env" / "bin"
@@ -168,7 +169,7 @@ def supernode_values(authority: Authority, superlink: str = "10.0.0.5:9092") -> 
     }
 
 
-def wait_until(look: Callable[[], T], what: str, *, timeout_s: float = 30.0) -> T:
+def wait_until(look: Callable[[], T], what: str, *, timeout_s: float = PATIENCE_S) -> T:
     """The first true value of `look`, asked again and again until a deadline."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -178,6 +179,11 @@ def wait_until(look: Callable[[], T], what: str, *, timeout_s: float = 30.0) -> 
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {timeout_s} s")
         time.sleep(0.1)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """Lines of a file that somebody writes to: the last one may be half there."""
+    return path.read_text().rpartition("\n")[0].splitlines()
 
 
 def free_network() -> str:
@@ -327,7 +333,7 @@ class Vm:
         before = self.pids()
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(PATIENCE_S)
         finally:
             table = process_table()
             left = {pid for pid in before if pid in table and table[pid].alive} | set(marked_processes(self.mark))
@@ -341,7 +347,7 @@ class Vm:
     def attributes(self) -> dict[str, str]:
         return self.onegate.of(self.vm_id)
 
-    def wait_for(self, timeout_s: float = 30.0, **wanted: str) -> dict[str, str]:
+    def wait_for(self, timeout_s: float = PATIENCE_S, **wanted: str) -> dict[str, str]:
         """Attributes, once they include `wanted`."""
 
         def look() -> dict[str, str] | None:
@@ -384,7 +390,7 @@ def ask(
     if identity is not None:
         identity.load_into(context)
     address = (source, 0) if source else None
-    connection = http.client.HTTPSConnection(host, port, timeout=10, context=context, source_address=address)
+    connection = http.client.HTTPSConnection(host, port, timeout=PATIENCE_S, context=context, source_address=address)
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
         connection.putheader("content-type", "application/protobuf")

@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.opennebula_endpoints import REASON, is_skipped
+
+# Property tests try the same examples in every run, and no example fails for being slow on a busy machine: a run says
+# what a change has broken. `--hypothesis-profile=default` looks for new examples.
+settings.load_profile("ci")
 
 
 def pytest_configure() -> None:

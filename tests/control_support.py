@@ -32,7 +32,9 @@ from tests.appliance_support import (
     key_pem,
     make_authority,
     superlink_values,
+    whole_lines,
 )
+from tests.patience import PATIENCE_S
 
 FEDERATION = "hospitals"
 
@@ -106,7 +108,7 @@ class ControlLab:
     def audit(self, **wanted: Any) -> list[dict[str, Any]]:
         """Lines of the audit that say all of `wanted`; `name` is the actor's."""
         name = wanted.pop("name", None)
-        lines = [json.loads(line) for line in self.chain.read_text().splitlines()] if self.chain.exists() else []
+        lines = [json.loads(line) for line in whole_lines(self.chain)] if self.chain.exists() else []
         return [
             line
             for line in lines
@@ -163,7 +165,7 @@ def run_flwr(home: Path, *words: str) -> dict[str, Any]:
         "FLWR_DISABLE_UPDATE_CHECK": "1",
     }
     command = [str(FLOWER_BIN / "flwr"), *words, "--format", "json"]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE_S, check=False)
     try:
         return dict(json.loads(done.stdout))
     except ValueError:

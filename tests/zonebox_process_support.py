@@ -1,30 +1,18 @@
-"""Guests for tests of the process driver: small Python programs as images, and a wait with a deadline."""
+"""Guests for tests of the process driver: small Python programs as images."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+import uuid
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from zonebox.drivers import process_table
 from zonebox.drivers.base import GuestSpec
 from zonebox.drivers.process import ProcessDriver, mark_of
-
-DEADLINE_S = 15.0
-
-
-async def eventually(condition: Callable[[], object], what: str) -> None:
-    """Wait until a condition holds; fail with `what` after a deadline."""
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {DEADLINE_S:g} s: {what}")
-        await asyncio.sleep(0.01)
 
 
 def write_image(folder: Path, program: str, environment: Mapping[str, str] | None = None) -> Path:
@@ -50,7 +38,7 @@ def spec_for(
     return GuestSpec(
         vm_id=7,
         zone="testzone",
-        uuid=f"uuid-{folder.name}-{id(folder)}",
+        uuid=str(uuid.uuid4()),
         name="guest",
         folder=folder,
         context=dict(context or {}),

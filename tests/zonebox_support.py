@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import socket
 import subprocess
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,34 +18,16 @@ from typing import Any
 
 import pyone
 
+from tests.patience import PATIENCE_S, wait_for
 from zonebox import background
 from zonebox.clock import Clock
 from zonebox.drivers.base import Driver
+from zonebox.loopback import free_address
 from zonebox.settings import Delays, Settings
 from zonebox.zone import Zone
 
 QUICK = Delays(image_s=0.01, vnet_s=0.01, schedule_s=0.01, prolog_s=0.0, boot_s=0.0, stop_s=0.0, hotplug_s=0.0)
 """Delays for tests on the system's clock."""
-_DEADLINE_S = 20.0
-
-
-def free_address() -> str:
-    """An address of a loopback /24 on which oned's port is free; the network 127.x.y.0/24 is the test's own."""
-    seed = os.getpid() * 7919 + time.monotonic_ns()
-    for step in range(500):
-        number = (seed + step * 104729) % (156 * 250)
-        address = f"127.{100 + number // 250}.{1 + number % 250}.1"
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                for port in (2633, 2474, 5030):
-                    with socket.socket() as one:
-                        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                        one.bind((address, port))
-            except OSError:
-                continue
-        return address
-    raise RuntimeError("no free loopback address in 500 tries")
 
 
 def settings_for(state: Path, **changes: Any) -> Settings:
@@ -86,25 +65,6 @@ async def call(function: Callable[..., Any], *arguments: Any) -> Any:
     return await asyncio.to_thread(function, *arguments)
 
 
-async def eventually(condition: Callable[[], Any], what: str = "the condition", deadline_s: float = _DEADLINE_S) -> Any:
-    """Wait until `condition` (plain or async) is true; its value. Fails with `what` at the deadline."""
-    end = time.monotonic() + deadline_s
-    while True:
-        value = condition()
-        if isinstance(value, Awaitable):
-            value = await value
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not come true within {deadline_s:g} s")
-        await asyncio.sleep(0.01)
-
-
-def wait_for(condition: Callable[[], Any], what: str = "the condition", deadline_s: float = _DEADLINE_S) -> Any:
-    """`eventually` for tests without an event loop."""
-    return asyncio.run(eventually(condition, what, deadline_s))
-
-
 @dataclass
 class ZoneProcess:
     """A zone in a process of its own."""
@@ -125,12 +85,12 @@ class ZoneProcess:
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE_S)
 
 
 class _Ends:

@@ -71,16 +71,17 @@ class InterruptibleCommand(PulumiCommand):
             threading.Thread(target=_read, args=(process.stdout, output, on_output), daemon=True),
             threading.Thread(target=_read, args=(process.stderr, errors, on_error), daemon=True),
         ]
-        for reader in readers:
-            reader.start()
         try:
+            for reader in readers:
+                reader.start()
             process.wait()
         except BaseException:
             self._stop(process)
             raise
         finally:
             for reader in readers:
-                reader.join(timeout=5.0)
+                if reader.ident is not None:
+                    reader.join(timeout=5.0)
         result = CommandResult(stdout="\n".join(output), stderr="\n".join(errors), code=process.returncode)
         if process.returncode != 0:
             raise create_command_error(result)

@@ -37,6 +37,7 @@ from pulumi_flower.transport import tls_context
 from tests.appliance_support import REPOSITORY, ask, marked_processes, wait_until
 from tests.control_support import ControlLab, control_lab, run_flwr
 from tests.flower_support import public_line
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.flower, pytest.mark.slow]
 
@@ -59,10 +60,10 @@ def connected(certificate: ControlCertificate, folder: Path) -> Iterator[dict[st
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, process.communicate(timeout=10)[1]
+        assert line, process.communicate(timeout=PATIENCE_S)[1]
         yield json.loads(line)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.communicate()
@@ -72,7 +73,7 @@ def reach(certificate: ControlCertificate) -> tuple[int, str]:
     """One request with a certificate, past every client of ours; the answer, or why there is none."""
     context = tls_context(certificate.ca_certificate, identity=certificate.identity)
     host, port = certificate.endpoint.rsplit(":", 1)
-    connection = http.client.HTTPSConnection(host, int(port), timeout=10, context=context)
+    connection = http.client.HTTPSConnection(host, int(port), timeout=PATIENCE_S, context=context)
     try:
         connection.request("POST", "/v1/control/list-nodes", b"", {"content-type": "application/protobuf"})
         answer = connection.getresponse()
@@ -195,7 +196,7 @@ def call_refused(certificate: ControlCertificate, call: Call) -> str:
     """What the gateway says to a call with an empty request; empty where that reaches Flower, whatever comes of it."""
     context = tls_context(certificate.ca_certificate, identity=certificate.identity)
     host, port = certificate.endpoint.rsplit(":", 1)
-    connection = http.client.HTTPSConnection(host, int(port), timeout=10, context=context)
+    connection = http.client.HTTPSConnection(host, int(port), timeout=PATIENCE_S, context=context)
     try:
         connection.request("POST", call.path, b"", {"content-type": "application/protobuf"})
         answer = connection.getresponse()
@@ -209,7 +210,7 @@ def test_prometheus_reads_with_an_auditors_certificate_when_certificates_end_and
 ) -> None:
     certificate = lab.certificate("Prometheus", "auditor")
     context = tls_context(certificate.ca_certificate, identity=certificate.identity)
-    connection = http.client.HTTPSConnection(lab.address, 9093, timeout=10, context=context)
+    connection = http.client.HTTPSConnection(lab.address, 9093, timeout=PATIENCE_S, context=context)
     connection.request("GET", "/metrics")
     answer = connection.getresponse()
     text = answer.read().decode()
@@ -264,7 +265,7 @@ def test_an_expired_certificate_ends_connect_at_once_with_what_to_do(lab: Contro
     start = datetime.now(UTC) - timedelta(hours=1)
     write_folder(tmp_path / "old", lab.certificate("Old", "operator", start=start, days=1 / 48))
     command = [sys.executable, "-m", "flower_federation.cli", "connect", "--certificate", str(tmp_path / "old")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 2
     assert "expired at" in done.stderr
     assert "federation certificate export" in done.stderr

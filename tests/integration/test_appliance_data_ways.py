@@ -29,6 +29,7 @@ from tests.appliance_support import (
     free_network,
     make_authority,
     supernode_values,
+    wait_until,
 )
 from tests.https_site import Site
 
@@ -149,13 +150,12 @@ def test_a_vm_with_the_wrong_checksum_says_so_and_is_ready_when_the_right_one_co
         vm.start(process_image(bin_dir=FLOWER_BIN, source=REPOSITORY / "src"))
         try:
             vm.wait_for(FL_READY="NO", FL_STATE="starting")
-            while f"it must be {'0' * 64}" not in onegate.error_of(2):
-                vm.wait_for(FL_READY="NO")
+            wait_until(lambda: f"it must be {'0' * 64}" in onegate.error_of(2), "FL_ERROR tells of the checksum")
             assert vm.attributes().get("READY") != "YES"
             assert list((vm.root / "var/lib/flower/data").iterdir()) == []
             vm.write_context({**values, "FL_DATA_SHA256": checksum})
             vm.wait_for(READY="YES", FL_READY="YES")
-            assert onegate.error_of(2) == ""
+            wait_until(lambda: onegate.error_of(2) == "", "FL_ERROR withdrawn")
             assert [path.name for path in (vm.root / "var/lib/flower/data").rglob("*.csv")] == ["rows.csv"]
         finally:
             vm.stop()

@@ -25,6 +25,7 @@ from tests.appliance_support import (
     free_network,
     make_authority,
     supernode_values,
+    wait_until,
 )
 from tests.https_site import Site
 from tests.wheel_support import MODULE, PACKAGE, entry, wheel
@@ -118,8 +119,7 @@ def test_a_vm_with_a_wrong_hash_says_so_and_is_ready_with_the_right_one(site: Si
         vm.write_context({**values, "FL_REQUIREMENTS": b64(wrong)})
         vm.start(process_image(bin_dir=FLOWER_BIN, source=REPOSITORY / "src"))
         try:
-            while "DO NOT MATCH THE HASHES" not in onegate.error_of(2):
-                vm.wait_for(FL_READY="NO")
+            wait_until(lambda: "DO NOT MATCH THE HASHES" in onegate.error_of(2), "FL_ERROR tells of the hash")
             assert vm.attributes().get("READY") != "YES"
             vm.write_context({**values, "FL_REQUIREMENTS": b64(entry(path).text)})
             vm.wait_for(READY="YES", FL_READY="YES")

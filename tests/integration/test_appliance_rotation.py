@@ -29,6 +29,7 @@ from tests.appliance_support import (
 )
 from tests.control_support import operator
 from tests.integration.test_appliance_vms import ADMIN, Lab
+from tests.patience import PATIENCE_S
 from tests.presence_support import Presence
 from tests.serverkey_support import sign
 
@@ -64,7 +65,7 @@ def served(lab: Lab, *authorities: Authority) -> int:
     """Serial number of the certificate that the Fleet port shows to whoever trusts these authorities."""
     context = ssl.create_default_context(cadata="".join(each.pem for each in authorities))
     with (
-        socket.create_connection((lab.address, 9092), 5) as plain,
+        socket.create_connection((lab.address, 9092), PATIENCE_S) as plain,
         context.wrap_socket(plain, server_hostname=lab.address) as tls,
     ):
         shown = tls.getpeercert()

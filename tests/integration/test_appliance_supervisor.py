@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.appliance_support import marked_processes, wait_until
+from tests.appliance_support import marked_processes, wait_until, whole_lines
+from tests.patience import PATIENCE_S
 
 PROGRAM = """
 import asyncio, json, signal, sys
@@ -66,7 +67,7 @@ class Run:
     process: subprocess.Popen[bytes]
 
     def events(self) -> list[list[Any]]:
-        return [json.loads(line) for line in (self.folder / "events").read_text().splitlines()]
+        return [json.loads(line) for line in whole_lines(self.folder / "events")]
 
     def of(self, kind: str, unit: str = "a.service") -> list[Any]:
         return [event[2] for event in self.events() if event[:2] == [kind, unit]]
@@ -78,7 +79,7 @@ class Run:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(PATIENCE_S)
 
 
 class Starter:
@@ -141,7 +142,7 @@ def test_what_a_unit_leaves_behind_in_a_session_of_its_own_is_ended_before_it_st
     run = supervise(a="setsid sleep 1000 & echo child $!; exec sleep 1000")
     (line,) = run.wait_for("line")
     child = int(line.split()[1])
-    assert child in marked_processes(run.mark)
+    wait_until(lambda: child in marked_processes(run.mark), "the child's own environment")
     os.kill(run.of("start")[0], signal.SIGKILL)
     run.wait_for("start", 2)
 
@@ -159,12 +160,13 @@ def test_a_leftover_that_ignores_sigterm_is_killed(supervise: Starter) -> None:
 def test_leftovers_of_one_unit_are_ended_without_touching_the_other(supervise: Starter) -> None:
     run = supervise(a="exec sleep 1000", b="setsid sleep 1000 & echo child $!; wait")
     run.wait_for("start")
-    run.wait_for("line", unit="b.service")
+    child = int(run.wait_for("line", unit="b.service")[0].split()[1])
+    wait_until(lambda: child in marked_processes(run.mark), "the child's own environment")
     os.kill(run.of("start")[0], signal.SIGKILL)
     run.wait_for("start", 2)
 
     assert run.of("exit", "b.service") == []
-    assert int(run.of("line", "b.service")[0].split()[1]) in marked_processes(run.mark)
+    assert child in marked_processes(run.mark)
 
 
 def test_sigterm_stops_everything_and_lets_units_say_goodbye(supervise: Starter) -> None:
@@ -191,7 +193,7 @@ def test_a_unit_that_is_stopped_while_it_is_restarted_does_not_come_back(supervi
     run = supervise(a="exec sleep 1000", b="exec sleep 1000")
     run.wait_for("start", unit="b.service")
     run.process.send_signal(signal.SIGUSR1)
-    run.process.wait(10)
+    run.process.wait(PATIENCE_S)
 
     assert run.process.returncode == 0
     assert marked_processes(run.mark) == []

@@ -17,7 +17,7 @@ import requests
 from flower_federation.errors import InputError, ToolError
 from flower_federation.imaging import publish_cli
 from flower_federation.imaging.checksums import write_sums
-from tests.zonebox_support import wait_for
+from tests.patience import PATIENCE_S, wait_for
 from zonebox.embedded import EmbeddedZone
 
 Command = Callable[..., dict[str, Any]]
@@ -58,7 +58,7 @@ def service_templates(zone: EmbeddedZone) -> list[dict[str, Any]]:
         f"{zone.endpoints.oneflow}/service_template",
         auth=(zone.username, zone.password),
         verify=str(zone.ca_file),
-        timeout=10,
+        timeout=PATIENCE_S,
     )
     found: list[dict[str, Any]] = answer.json()["DOCUMENT_POOL"]["DOCUMENT"]
     return found
@@ -125,7 +125,7 @@ def test_the_service_template_makes_supernodes_of_the_image(
         json={"action": {"perform": "instantiate", "params": {"merge_template": merged}}},
         auth=(zonebox.username, zonebox.password),
         verify=str(zonebox.ca_file),
-        timeout=10,
+        timeout=PATIENCE_S,
     )
     assert answer.status_code == 201, answer.text
     wait_for(lambda: len(one.vmpool.info(-2, -1, -1, -1).VM) == 1, "the SuperNode's VM")

@@ -24,6 +24,7 @@ from tests.appliance_support import (
     wait_until,
 )
 from tests.oneapps_support import APPLIANCE, PROJECT
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.flower, pytest.mark.slow]
 
@@ -56,7 +57,9 @@ def vm(tmp_path: Path) -> Iterator[Vm]:
 def stage(vm: Vm, *argv: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     service = vm.root / "etc/one-appliance/service"
-    return subprocess.run([service, *argv], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [service, *argv], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
 
 def status(vm: Vm) -> str:
@@ -74,7 +77,7 @@ def test_a_superlink_is_configured_and_bootstrapped_to_ready(vm: Vm) -> None:
 
     image = process_image(bin_dir=FLOWER_BIN, source=REPOSITORY / "src")
     vm.start({**image, "command": [str(vm.root / "etc/one-appliance/service"), "bootstrap"]})
-    attributes = vm.wait_for(60, READY="YES")
+    attributes = vm.wait_for(READY="YES")
     assert attributes["FL_ENDPOINT"] == f"{vm.address}:9092"
     assert ask(CA, vm.address, 9092, "/health", method="GET")[0] == 200
     # READY is the appliance's word alone: one-context's own report waits for bootstrap_success.

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.opennebula_support import Project, TestZone, a_zone
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -137,6 +139,11 @@ def leftovers(project: Project) -> list[str]:
     return re.findall(rf"\w+-{project.tag}", text)
 
 
+def services(project: Project) -> set[str]:
+    """Ids of the zone's services that are there; one that is DONE is in no list."""
+    return {item["ID"] for item in project.zone.flow("GET", "/service")["DOCUMENT_POOL"].get("DOCUMENT", [])}
+
+
 def federation(supernodes: int) -> str:
     return f"SUPERNODES = {supernodes}\n{FEDERATION}"
 
@@ -220,6 +227,9 @@ def test_what_vanished_is_made_again(project: Project) -> None:
     number = ids(project)
     project.zone.call("template.delete", int(number["gpu"]), False)
     project.zone.flow("DELETE", f"/service/{number['service']}")
+    end = time.monotonic() + PATIENCE_S
+    while number["service"] in services(project):
+        assert time.monotonic() < end, "the service is not gone"
     assert "- 2 deleted" in re.sub(r" +", " ", project.refresh())
     assert "+ 2 created" in project.up()
     assert ids(project)["gpu"] != number["gpu"]

@@ -17,6 +17,7 @@ from pulumi_opennebula.provider.registry import HANDLERS
 from tests.opennebula_in_process import InProcess, in_process
 from tests.opennebula_programs import change_behind_the_back, delete_behind_the_back
 from tests.opennebula_small_engine import Declared, Json, Program, Ref, SmallEngine, bare
+from tests.patience import PATIENCE_S
 
 MACHINE = {"template_id": Ref("machine"), "template_contents": {"NIC": [{"NETWORK_ID": Ref("network")}]}}
 PROGRAM: Program = {
@@ -123,7 +124,6 @@ PROGRAM: Program = {
 }
 KEPT_BY_USE = {"network", "addresses", "disk", "small", "market"}
 """What OpenNebula does not delete while others use it, or whose end others would not survive."""
-_PATIENCE_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ class Stack:
         self.engine = SmallEngine(zone.connect)
 
     def run(self, coroutine: Any) -> Any:
-        return asyncio.run(asyncio.wait_for(coroutine, 60))
+        return asyncio.run(asyncio.wait_for(coroutine, PATIENCE_S))
 
     def up(self) -> dict[str, str]:
         return dict(self.run(self.engine.up(PROGRAM)))
@@ -187,7 +187,7 @@ def test_a_change_behind_its_back_is_found_by_refresh_and_taken_back_by_up(stack
 def test_what_vanished_is_found_gone_and_made_again(stack: Stack, name: str) -> None:
     before = stack.engine.state[name].id
     delete_behind_the_back(PROGRAM[name].kind, before, stack.zone.oned, stack.zone.flow)
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + PATIENCE_S
     while stack.refresh().get(name, "gone") != "gone":
         assert time.monotonic() < end, f"{name} {before} is not gone"
     assert stack.preview()[name] == "create"
@@ -257,7 +257,7 @@ def test_what_is_gone_already_is_deleted_as_done(zone: InProcess) -> None:
         entry = stack.engine.state[name]
         delete_behind_the_back(PROGRAM[name].kind, entry.id, zone.oned, zone.flow)
         if name in {"service", "single"}:
-            end = time.monotonic() + _PATIENCE_S
+            end = time.monotonic() + PATIENCE_S
             while _is_there(zone, name, entry.id):
                 assert time.monotonic() < end, f"{name} is not gone"
     stack.run(stack.engine.destroy())

@@ -17,6 +17,7 @@ import pytest
 
 from tests.opennebula_in_process import InProcess, in_process
 from tests.opennebula_support import Project, TestZone
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -83,12 +84,12 @@ def interrupted(project: Project, zone: InProcess, *, met: int) -> tuple[str, fl
         start_new_session=True,
     ) as process:
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + PATIENCE_S
             while (report := zone.zone.control.faults()[0]).met < met:
                 assert time.monotonic() < end and process.poll() is None, report
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=PATIENCE_S)
         finally:
             process.kill()
     return said, time.monotonic() - began

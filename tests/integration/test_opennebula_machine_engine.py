@@ -12,6 +12,7 @@ import pytest
 
 from pulumi_opennebula.provider.templates import body_of, children, text_at
 from tests.opennebula_support import Project, TestZone, a_zone
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -92,10 +93,10 @@ def machine(project: Project, name: str = "vm") -> dict[str, Any]:
     return body_of(project.zone.call("vm.info", number(project, name)))
 
 
-def runs_again(zone: TestZone, vm: int) -> None:
-    """Come back when a device has been changed: oned changes one after the other, and shows HOTPLUG meanwhile."""
-    end = time.monotonic() + 60
-    while text_at(body_of(zone.call("vm.info", vm)), "LCM_STATE") != "3":
+def rests(zone: TestZone, vm: int, name: str = "LCM_STATE", wanted: str = "3") -> None:
+    """Come back when a VM is where it is on its way to: oned does one thing after the other, and shows it meanwhile."""
+    end = time.monotonic() + PATIENCE_S
+    while text_at(body_of(zone.call("vm.info", vm)), name) != wanted:
         assert time.monotonic() < end, "the VM does not come to rest"
 
 
@@ -190,9 +191,9 @@ def test_refresh_finds_what_was_changed_behind_its_back_and_up_mends_it(project:
     vm = number(project)
     zone = project.zone
     zone.call("vm.detachnic", vm, 0)
-    runs_again(zone, vm)
+    rests(zone, vm)
     zone.call("vm.attach", vm, 'DISK=[TYPE="fs",SIZE="8"]')
-    runs_again(zone, vm)
+    rests(zone, vm)
     zone.call("vm.update", vm, 'PROJECT="other"\nREADY="YES"', 1)
     zone.call("vm.rename", vm, f"renamed-{project.tag}")
     refreshed = squeezed(project.refresh())
@@ -213,6 +214,7 @@ def test_what_vanished_is_made_again(project: Project) -> None:
     project.up()
     vm = number(project)
     project.zone.call("vm.action", "terminate-hard", vm)
+    rests(project.zone, vm, "STATE", "6")
     project.refresh()
     project.up()
     assert number(project) != vm

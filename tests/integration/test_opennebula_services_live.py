@@ -12,8 +12,7 @@ import pytest
 from pulumi_opennebula.provider.values import plain
 from tests.opennebula_in_process import InProcess, in_process
 from tests.opennebula_small_engine import Declared, EngineError, Json, Program, Ref, SmallEngine
-
-_PATIENCE_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,7 @@ def outputs(engine: SmallEngine) -> dict[str, Any]:
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end, what
 
@@ -180,7 +179,7 @@ def test_progress_says_how_many_vms_of_each_role_run(zone: InProcess, engine: Sm
 
     async def up() -> None:
         going = asyncio.create_task(engine.up(wanted))
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         while not any("role node: 2 of 3 running" in line for line in zone.lines):
             assert time.monotonic() < end and not going.done(), zone.lines
             await asyncio.sleep(0.01)

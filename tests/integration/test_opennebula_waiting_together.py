@@ -16,6 +16,7 @@ from pulumi_opennebula.provider.engine import OpenNebulaProvider, PartialError
 from pulumi_opennebula.provider.values import wrapped
 from tests.opennebula_in_process import InProcess, in_process
 from tests.opennebula_small_engine import Declared, EngineError, Json, Ref, SmallEngine
+from tests.patience import PATIENCE_S
 
 MANY = 50
 URN = "urn:pulumi:test::project::opennebula:index/virtualMachine:VirtualMachine::{}"
@@ -36,7 +37,7 @@ async def create(provider: OpenNebulaProvider, name: str) -> sdk.CreateResponse:
 
 async def asked(zone: InProcess, method: str, times: int) -> None:
     """Come back when a method was called this often."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_S
     while (await asyncio.to_thread(zone.counts)).get(method, 0) < times:
         assert time.monotonic() < end, f"{method} was not called {times} times"
         await asyncio.sleep(0.05)
@@ -95,7 +96,7 @@ def test_guests_of_several_vms_are_heard_when_they_acknowledge_at_once(zone: InP
         "variables": {"FL_WORD": "second"},
         "acknowledgement": "FL_WORD",
         "atOnce": 3,
-        "timeouts": {"create": "20s"},
+        "timeouts": {"create": "90s"},
     }
     nodes = [0, 1, 2]
     guests = threading.Thread(target=_acknowledge, args=(zone, nodes))
@@ -108,7 +109,7 @@ def test_guests_of_several_vms_are_heard_when_they_acknowledge_at_once(zone: InP
 
 def _acknowledge(zone: InProcess, nodes: list[int]) -> None:
     """Every guest has its new CONTEXT before the first of them says so."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + PATIENCE_S
     while not all("<![CDATA[second]]>" in zone.oned("vm.info", node) for node in nodes):
         assert time.monotonic() < end
     for node in nodes:

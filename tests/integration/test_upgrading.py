@@ -19,7 +19,7 @@ from flower_federation.upgrade_facts import MARK
 from flower_federation.upgrading import Report, Request, upgrade_role
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.zone import Zone
-from tests.zonebox_support import wait_for
+from tests.patience import PATIENCE_S, wait_for
 from zonebox.drivers.base import GuestSpec
 from zonebox.drivers.fake import FakeDriver
 from zonebox.embedded import EmbeddedZone
@@ -35,6 +35,8 @@ class Guests(FakeDriver):
         self.endpoint: Callable[[], Any] | None = None
         self.most_away = 0
         self.away: set[int] = set()
+        self.boots_once_away = 0
+        """How many must be away before the first may boot again."""
         self.hold = threading.Event()
         self.hold.set()
         self._booting: list[threading.Thread] = []
@@ -48,10 +50,12 @@ class Guests(FakeDriver):
     async def stop(self, vm_id: int, *, hard: bool) -> None:
         self.away.add(vm_id)
         self.most_away = max(self.most_away, len(self.away))
+        if len(self.away) >= self.boots_once_away:
+            self.hold.set()
         await super().stop(vm_id, hard=hard)
 
     def _boot(self, spec: GuestSpec) -> None:
-        self.hold.wait(20)
+        self.hold.wait(PATIENCE_S)
         assert self.endpoint is not None
         content = spec.images[0].read_text()
         said = {"READY": "YES", "FL_READY": "YES", "FL_STATE": "online"}
@@ -59,13 +63,14 @@ class Guests(FakeDriver):
             said = {"FL_READY": "NO", "FL_ERROR": base64.b64encode(b"the database cannot be migrated").decode()}
         elif spec.context.get("FL_FLOWER_VERSION") != content.split()[-1]:
             said = {"FL_READY": "NO", "FL_ERROR": base64.b64encode(b"another version").decode()}
-        self.endpoint().vm.update(spec.vm_id, "\n".join(f'{name}="{value}"' for name, value in said.items()), 1)
         if "READY" in said:
+            # Before anybody can know, so that the next one to go is not counted beside it.
             self.away.discard(spec.vm_id)
+        self.endpoint().vm.update(spec.vm_id, "\n".join(f'{name}="{value}"' for name, value in said.items()), 1)
 
     def join(self) -> None:
         for thread in self._booting:
-            thread.join(20)
+            thread.join(PATIENCE_S)
 
 
 def disks_of(vm: Any) -> list[Any]:
@@ -117,7 +122,7 @@ class Lab:
             json=body,
             auth=(self.zone.username, self.zone.password),
             verify=str(self.zone.ca_file),
-            timeout=10,
+            timeout=PATIENCE_S,
         )
         assert answer.ok, answer.text
         return answer.json()
@@ -131,7 +136,7 @@ class Lab:
     def images(self) -> list[list[str]]:
         return [sorted(disk["IMAGE"] for disk in disks_of(vm)) for vm in self.vms()]
 
-    def upgrade(self, *, at_once: int = 1, ready_timeout_s: float = 20.0, role: str = "supernode") -> Report:
+    def upgrade(self, *, at_once: int = 1, ready_timeout_s: float = PATIENCE_S, role: str = "supernode") -> Report:
         settings = ZoneSettings(
             endpoint=self.zone.endpoints.oned,
             flow_endpoint=self.zone.endpoints.oneflow,
@@ -141,7 +146,7 @@ class Lab:
         )
         request = Request(
             service_id=self.service, role=role, max_unavailable=at_once, ready_timeout_s=ready_timeout_s,
-            step_timeout_s=20.0,
+            step_timeout_s=PATIENCE_S,
         )  # fmt: skip
         lines: list[str] = []
         return asyncio.run(upgrade_role(Zone(settings), request, lines.append))
@@ -169,7 +174,8 @@ def state_disks(lab: Lab) -> list[str]:
 def test_every_vm_gets_the_new_image_and_version_and_stays_who_it_was(lab: Lab, at_once: int) -> None:
     known, disks = facts(lab), state_disks(lab)
     lab.name_image(lab.image("good 1.42.0", "1.42.0"))
-    lab.guests.most_away = 0
+    lab.guests.most_away, lab.guests.boots_once_away = 0, at_once
+    lab.guests.hold.clear()
     report = lab.upgrade(at_once=at_once)
     assert len(report.done) == 3 and not report.rolled_back and not report.unchanged
     assert lab.images() == [["good-1.42.0", "state"]] * 3

@@ -19,7 +19,7 @@ from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.zone import Zone
 from tests.appliance_support import FLOWER_BIN, REPOSITORY, b64, free_network, make_authority, supernode_values
 from tests.https_site import Site
-from tests.zonebox_support import wait_for
+from tests.patience import PATIENCE_S, wait_for
 from zonebox.embedded import EmbeddedZone
 
 pytestmark = pytest.mark.flower
@@ -82,7 +82,7 @@ def start(zone: EmbeddedZone, template: int) -> int:
             json=body,
             auth=(zone.username, zone.password),
             verify=str(zone.ca_file),
-            timeout=10,
+            timeout=PATIENCE_S,
         )
         assert answer.ok, answer.text
         return int(answer.json()["DOCUMENT"]["ID"])

@@ -14,7 +14,8 @@ import pyone
 import pytest
 import requests
 
-from tests.zonebox_support import client, wait_for, zone_process
+from tests.patience import PATIENCE_S, wait_for
+from tests.zonebox_support import client, zone_process
 from zonebox.control import Control
 from zonebox.embedded import EmbeddedZone
 from zonebox.errors import ControlError
@@ -37,7 +38,9 @@ def becomes(one: Any, vm_id: int, *state: int) -> None:
 
 def flow(zone: EmbeddedZone, path: str = "/service", **more: Any) -> requests.Response:
     credentials = (zone.username, zone.password)
-    return requests.get(zone.endpoints.oneflow + path, auth=credentials, verify=str(zone.ca_file), timeout=10, **more)
+    return requests.get(
+        zone.endpoints.oneflow + path, auth=credentials, verify=str(zone.ca_file), timeout=PATIENCE_S, **more
+    )
 
 
 def test_a_method_fails_twice_and_then_succeeds(zonebox: EmbeddedZone) -> None:
@@ -56,7 +59,7 @@ def test_a_method_fails_with_the_code_that_the_test_wants(zonebox: EmbeddedZone)
     with pytest.raises(pyone.OneAuthorizationException):
         one_of(zonebox).vm.allocate(VM.format("a"))
     zonebox.control.fail("one.*", code=502, times=1)
-    answer = requests.post(zonebox.endpoints.oned, data="<x/>", verify=str(zonebox.ca_file), timeout=10)
+    answer = requests.post(zonebox.endpoints.oned, data="<x/>", verify=str(zonebox.ca_file), timeout=PATIENCE_S)
     assert answer.status_code == 200, "what is no method is met by no fault"
     with pytest.raises(xmlrpc.client.ProtocolError, match="502"):
         one_of(zonebox).system.version()
@@ -81,7 +84,7 @@ def test_oneflow_and_onegate_fail_by_route(zonebox: EmbeddedZone) -> None:
     assert (failed.status_code, failed.text) == (503, "try later")
     assert flow(zonebox).status_code == 200
     zonebox.control.fail("onegate *", code=500)
-    gate = requests.get(f"{zonebox.endpoints.onegate}/vm", verify=str(zonebox.ca_file), timeout=10)
+    gate = requests.get(f"{zonebox.endpoints.onegate}/vm", verify=str(zonebox.ca_file), timeout=PATIENCE_S)
     assert gate.status_code == 500
     assert flow(zonebox).status_code == 200, "only OneGate is down"
 
@@ -92,16 +95,18 @@ def test_onegate_that_does_not_answer_answers_when_the_fault_is_cleared(zonebox:
 
     def ask() -> None:
         url = f"{zonebox.endpoints.onegate}/vm"
-        statuses.append(requests.get(url, verify=str(zonebox.ca_file), timeout=20).status_code)
+        statuses.append(requests.get(url, verify=str(zonebox.ca_file), timeout=PATIENCE_S).status_code)
 
     with pytest.raises(requests.Timeout):
         requests.get(f"{zonebox.endpoints.onegate}/vm", verify=str(zonebox.ca_file), timeout=0.2)
+    # One who hangs up early may not have been heard.
+    heard = zonebox.control.faults()[0].met
     asking = threading.Thread(target=ask)
     asking.start()
-    wait_for(lambda: zonebox.control.faults()[0].met == 2, "the second request")
+    wait_for(lambda: zonebox.control.faults()[0].met > heard, "the second request")
     assert statuses == []
     zonebox.control.clear(fault)
-    asking.join(20)
+    asking.join(PATIENCE_S)
     assert statuses == [401]
 
 
@@ -231,7 +236,7 @@ def test_without_being_asked_for_there_is_no_control_api(tmp_path: Path) -> None
 
 def _zonebox(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "zonebox", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_the_command_breaks_a_zone_whose_folder_has_a_long_path(tmp_path: Path) -> None:

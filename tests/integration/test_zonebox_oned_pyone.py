@@ -8,7 +8,8 @@ from typing import Any
 import pyone
 import pytest
 
-from tests.zonebox_support import call, client, eventually, running_zone
+from tests.patience import eventually
+from tests.zonebox_support import call, client, running_zone
 
 NETWORK = """
 NAME="net"

@@ -14,7 +14,8 @@ from typing import Any
 
 import requests
 
-from tests.zonebox_support import call, client, eventually, running_zone, start_process, zone_process
+from tests.patience import PATIENCE_S, eventually
+from tests.zonebox_support import call, client, running_zone, start_process, zone_process
 from zonebox.drivers import process_table
 from zonebox.drivers.process import ProcessDriver
 
@@ -48,7 +49,7 @@ class Flow:
     def ask(self, method: str, path: str, body: Any = None) -> requests.Response:
         """One request."""
         data = None if body is None else json.dumps(body)
-        return requests.request(method, self.base + path, data=data, headers=self.headers, timeout=10)
+        return requests.request(method, self.base + path, data=data, headers=self.headers, timeout=PATIENCE_S)
 
     def body(self, service: int) -> dict[str, Any]:
         """BODY of a service; {} where it is gone."""
@@ -185,7 +186,7 @@ def test_a_zone_killed_while_it_deploys_finishes_the_service_without_a_stray_vm(
         flow = Flow(zone)
         template = flow.vm_template('NAME="t"\nCPU="0.1"\nMEMORY="64"')
         service = flow.create(_role("a", template, 20), _role("b", template, 20, parents=["a"]))
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE_S
         while not flow.vms():
             assert time.monotonic() < end
         zone.kill()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.zonebox_process_support import driver_for, eventually, processes_of, spec_for, write_image
+from tests.patience import eventually
+from tests.zonebox_process_support import driver_for, processes_of, spec_for, write_image
 from zonebox.drivers import process_table
 from zonebox.drivers.base import DriverError, GuestState
 from zonebox.drivers.process import ProcessDriver, mark_of
@@ -171,6 +172,15 @@ async def test_a_start_ends_only_when_the_guest_can_be_found_by_its_mark(
         monkeypatch.setattr(process_table, "carries", sees_it_late)
         await driver.start(spec, _ignore)
         assert looks == [False, False, False, True]
+
+
+def test_an_environment_that_is_empty_for_a_moment_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [b"", b"", b"A=1\0VM_ID=mine\0"]
+    monkeypatch.setattr(process_table, "_environment", lambda _: looks.pop(0))
+    assert process_table.carries(1, "mine")
+    assert looks == []
+    monkeypatch.setattr(process_table, "_environment", lambda _: b"")
+    assert not process_table.carries(1, "mine")
 
 
 async def test_start_and_stop_can_be_repeated(tmp_path: Path) -> None:

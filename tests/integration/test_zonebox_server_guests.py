@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.zonebox_support import ZoneProcess, client, free_address, settings_for, start_process, wait_for
+from tests.patience import wait_for
+from tests.zonebox_support import ZoneProcess, client, settings_for, start_process
+from zonebox.loopback import free_address
 
 # Writes its process id where the test finds it, then waits to be told to stop.
 GUEST = """

@@ -15,7 +15,8 @@ import pyone
 import pytest
 import requests
 
-from tests.zonebox_support import client, settings_for, start_process, wait_for, zone_process
+from tests.patience import PATIENCE_S, wait_for
+from tests.zonebox_support import client, settings_for, start_process, zone_process
 from zonebox.server import reply
 from zonebox.settings import Settings
 from zonebox.zone import Zone
@@ -26,7 +27,7 @@ VM = 'NAME="v{}"\nCPU="0.01"\nMEMORY="8"\nNIC=[NETWORK_ID="0"]'
 
 def _zonebox(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "zonebox", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def _running(one: Any, vm_id: int) -> bool:
@@ -70,6 +71,8 @@ class Clientele:
         """VMs that the last call, which was not answered, may have ended."""
         self.lost = 0
         """Allocations that were not answered."""
+        self.answered = 0
+        """Calls that were."""
 
     def work(self, one: Any) -> None:
         """Call until the connection breaks."""
@@ -89,12 +92,13 @@ class Clientele:
                     self.ended.add(victim)
                     self.alive.discard(victim)
             except pyone.OneActionException:
-                continue
+                pass
             except (requests.RequestException, OSError):
                 self.lost += kind == "make"
                 self.unsure |= {victim} - {-1} if kind == "end" else set()
                 self.words.pop(victim, None)
                 return
+            self.answered += 1
 
 
 @pytest.mark.slow
@@ -112,10 +116,12 @@ def test_nothing_that_was_answered_is_lost_when_the_zone_is_killed_at_random(tmp
         for thread in threads:
             thread.start()
         # The end comes in the middle of whatever is under way: a call, a boot, a termination.
-        threads[0].join(dice.uniform(0.05, 0.4))
+        goal = sum(each.answered for each in clients) + dice.randint(10, 60)
+        wait_for(lambda goal=goal: sum(each.answered for each in clients) >= goal, "calls that are answered")
+        threads[0].join(dice.uniform(0.0, 0.01))
         zone.kill()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive()
     zone = start_process(settings)
     try:
@@ -198,7 +204,7 @@ def test_two_processes_do_not_share_a_state_folder(tmp_path: Path) -> None:
 
 def test_commands_other_than_serve_load_no_zone() -> None:
     code = "import sys, zonebox.cli; print(*sorted({'aiohttp', 'asyncio', 'zonebox.zone'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     assert done.stdout.split() == []
 
 

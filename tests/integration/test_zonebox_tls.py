@@ -10,6 +10,7 @@ import pytest
 import requests
 from cryptography import x509
 
+from tests.patience import PATIENCE_S
 from tests.zonebox_support import settings_for
 from zonebox.embedded import EmbeddedZone
 from zonebox.errors import ConfigError
@@ -37,17 +38,17 @@ def test_each_endpoint_is_proved_by_the_zones_own_ca_and_by_no_other(
     zone, other = zones
     url = url_of(zone, service)
     assert url.startswith("https://")
-    assert requests.get(url, verify=str(zone.ca_file), timeout=10).status_code < 500
+    assert requests.get(url, verify=str(zone.ca_file), timeout=PATIENCE_S).status_code < 500
     for verify in (str(other.ca_file), True):
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get(url, verify=verify, timeout=10)
+            requests.get(url, verify=verify, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_endpoint_answers_without_tls(zones: tuple[EmbeddedZone, EmbeddedZone], service: str) -> None:
     where = urlsplit(url_of(zones[0], service))
     with pytest.raises(requests.RequestException):
-        requests.get(f"http://{where.netloc}/", timeout=10)
+        requests.get(f"http://{where.netloc}/", timeout=PATIENCE_S)
 
 
 def test_the_ca_is_made_at_the_first_start_and_kept_at_the_second(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_the_ca_is_made_at_the_first_start_and_kept_at_the_second(tmp_path: Path
         assert constraints.critical and constraints.value.ca
     with EmbeddedZone(settings) as zone:
         assert zone.ca_file is not None and zone.ca_file.read_bytes() == first
-        assert requests.get(url_of(zone, "oneflow"), verify=str(zone.ca_file), timeout=10).status_code == 401
+        assert requests.get(url_of(zone, "oneflow"), verify=str(zone.ca_file), timeout=PATIENCE_S).status_code == 401
 
 
 async def test_plain_http_is_served_where_it_is_asked_for_and_on_loopback_only(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from flower_appliance.audit import AuditService, may_stop, read_question, respon
 from flower_appliance.audit_chain import Head, check_chain
 from flower_appliance.audit_file import AuditFile
 from flower_appliance.audit_tail import LogTail, PlaceLostError
+from tests.patience import PATIENCE_S
 from tests.unit.test_appliance_audit_facts import body, request_line
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -245,7 +246,7 @@ def free_port() -> int:
 
 
 async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    for _ in range(200):
+    for _ in range(int(PATIENCE_S / 0.02)):
         try:
             return await asyncio.open_connection("127.0.0.1", port)
         except ConnectionRefusedError:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from flower_appliance.supervisor import Listener, Supervisor
 from flower_appliance.systemd import Systemd
 from tests.appliance_support import NOW, TOKEN, FakeOneGate, b64, make_authority, supernode_values, wait_until
 
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 AUTHORITY = make_authority()
 BASE = {name: value for name, value in supernode_values(AUTHORITY).items() if not name.startswith("FL_DATA_")}
 MACHINE = Machine(
@@ -279,7 +281,14 @@ def test_a_folder_that_is_bound_onto_itself_is_no_volume(tmp_path: Path, lines: 
     assert is_mounted(Path("/var/lib/flower"), mounts) is own
 
 
-async def test_without_its_volume_a_machine_writes_no_key_and_says_why(tmp_path: Path) -> None:
+@pytest.fixture
+def init() -> Iterator[None]:
+    """This process is a machine's init during a test, and no longer: orphans of other tests are not its children."""
+    yield
+    assert ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0
+
+
+async def test_without_its_volume_a_machine_writes_no_key_and_says_why(tmp_path: Path, init: None) -> None:
     context = tmp_path / "context"
     context.mkdir()
     values = {**BASE, "FL_DATA_PATH": "/srv/data", "FL_STATE_VOLUME": "flower-state"}

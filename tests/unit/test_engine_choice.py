@@ -28,6 +28,7 @@ from flower_federation.engine_build import PROGRAMS, Build
 from flower_federation.engine_release import Release
 from flower_federation.errors import InputError, MachineError
 from flower_federation.setup import project_folder
+from tests.patience import PATIENCE_S
 from tests.setup_support import TableRunner, finished, put_programs
 
 SOURCES = project_folder() / "src" / "flower_federation" / "engine_sources"
@@ -62,7 +63,15 @@ class Site:
 class World:
     """A machine: what is on PATH, what the vendor's site does, and a Go that "builds" at once."""
 
-    def __init__(self, tmp_path: Path, *, site: Callable[..., BinaryIO], sha256: str | None, platform: str) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        *,
+        site: Callable[..., BinaryIO],
+        sha256: str | None,
+        platform: str,
+        answer_timeout_s: float,
+    ) -> None:
         self.notes: list[str] = []
         self.path = tmp_path / "usr-bin"
         self.path.mkdir()
@@ -98,7 +107,7 @@ class World:
                 site="https://vendor.example/sdk",
                 open_url=site,
                 note=self.notes.append,
-                answer_timeout_s=0.2,
+                answer_timeout_s=answer_timeout_s,
             ),
             build=self.build,
             cache=self.cache,
@@ -124,9 +133,19 @@ def world(tmp_path: Path) -> Callable[..., World]:
     """Makes a machine; by default the vendor's site refuses every connection."""
 
     def make(
-        site: Callable[..., BinaryIO] | None = None, *, sha256: str | None = "0" * 64, platform: str = "linux-x64"
+        site: Callable[..., BinaryIO] | None = None,
+        *,
+        sha256: str | None = "0" * 64,
+        platform: str = "linux-x64",
+        answer_timeout_s: float = PATIENCE_S,
     ) -> World:
-        return World(tmp_path, site=site or Site(OSError("refused")), sha256=sha256, platform=platform)
+        return World(
+            tmp_path,
+            site=site or Site(OSError("refused")),
+            sha256=sha256,
+            platform=platform,
+            answer_timeout_s=answer_timeout_s,
+        )
 
     return make
 
@@ -207,11 +226,11 @@ def test_a_site_that_hangs_is_given_up_after_its_limit(world: Callable[..., Worl
     released = threading.Event()
 
     def hang(url: str, *, timeout_s: float) -> BinaryIO:
-        released.wait(30)
+        released.wait(PATIENCE_S)
         raise OSError("too late")
 
     try:
-        engine = world(hang).finder.find()
+        engine = world(hang, answer_timeout_s=0.1).finder.find()
     finally:
         released.set()
     assert engine.source is Source.BUILD

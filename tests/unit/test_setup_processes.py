@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import signal
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from flower_federation import processes
 from flower_federation.console import Console
 from flower_federation.errors import ToolError
 from flower_federation.processes import require, run_process
+from tests.patience import PATIENCE_S
 from tests.setup_support import finished
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -38,19 +39,23 @@ def test_a_missing_program_is_status_127_and_not_an_exception() -> None:
 
 
 def test_a_program_past_its_limit_is_ended_with_its_children(tmp_path: Path) -> None:
-    pid_file = tmp_path / "pid"
-    fifo = tmp_path / "held-open"
-    os.mkfifo(fifo)
-    # The grandchild keeps the pipe open for writing until it ends; reading to its end therefore waits for that.
-    script = f"exec 3>{fifo}; sleep 600 & echo $! > {pid_file}; wait"
-    read = threading.Thread(target=fifo.read_bytes)
-    read.start()
-    result = run_process(["sh", "-c", script], env=ENV, timeout_s=1.0)
-    read.join(30)
+    child_runs = tmp_path / "child-runs"
+    # The child keeps the program's output open until it ends.
+    read_end, write_end = os.pipe()
+    script = f"sleep 600 & touch {child_runs}; wait"
+    for timeout_s in (0.5, 5.0, PATIENCE_S):
+        argv = ["sh", "-c", f"exec 3>/proc/{os.getpid()}/fd/{write_end}; {script}"]
+        result = run_process(argv, env=ENV, timeout_s=timeout_s)
+        if child_runs.exists():
+            break  # a busy machine may not get so far in half a second
+    os.close(write_end)
     assert result.timed_out
     assert result.returncode == -signal.SIGKILL
-    assert pid_file.read_text().strip().isdigit()
-    assert not read.is_alive(), "the program's child outlived it"
+    assert child_runs.exists()
+    held_open = select.poll()
+    held_open.register(read_end)
+    assert held_open.poll(PATIENCE_S * 1000) == [(read_end, select.POLLHUP)], "the program's child outlived it"
+    os.close(read_end)
 
 
 def test_progress_is_reported_with_the_lines_so_far(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

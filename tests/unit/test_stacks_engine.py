@@ -17,24 +17,25 @@ from pulumi.automation import CommandError, EngineEvent
 from flower_federation.operations_engine import InterruptibleCommand
 from flower_federation.operations_locks import process_alive, remove_stale_locks
 from flower_federation.operations_progress import OperationProgress
+from tests.patience import PATIENCE_S
 
 STACK = "organization/flower-federation/madrid-central"
 
 
-def fake_engine(folder: Path, body: str) -> InterruptibleCommand:
+def fake_engine(folder: Path, body: str, *, grace_s: float = PATIENCE_S) -> InterruptibleCommand:
     """A `pulumi` that answers `version` and otherwise does what `body` says."""
     path = folder / "bin" / "pulumi"
     path.parent.mkdir()
     path.write_text(f'#!/bin/sh\nif [ "$1" = version ]; then echo v3.259.0; exit; fi\n{body}\n')
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return InterruptibleCommand(venv=folder, environment={"PATH": os.environ["PATH"]}, grace_s=2.0)
+    return InterruptibleCommand(venv=folder, environment={"PATH": os.environ["PATH"]}, grace_s=grace_s)
 
 
 def interrupt_when(exists: Path) -> threading.Thread:
     """Interrupt the main thread once a file exists."""
 
     def wait() -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while not exists.exists() and time.monotonic() < deadline:
             threading.Event().wait(0.02)
         os.kill(os.getpid(), signal.SIGINT)
@@ -77,7 +78,7 @@ def test_an_engine_that_ignores_the_interrupt_is_killed_after_its_grace(tmp_path
     thread = interrupt_when(started)
 
     with pytest.raises(KeyboardInterrupt):
-        fake_engine(tmp_path, body).run(["up"], str(tmp_path), {})
+        fake_engine(tmp_path, body, grace_s=0.5).run(["up"], str(tmp_path), {})
     thread.join()
 
     assert not process_alive(int(pid.read_text()))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import eventually
 from tests.zonebox_model_support import StillZone
-from tests.zonebox_support import eventually
 from zonebox.drivers.base import DriverError, GuestSpec
 from zonebox.faults import Spec
 from zonebox.model.hosts import HostSpec

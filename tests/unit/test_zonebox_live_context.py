@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import eventually
 from tests.zonebox_model_support import StillZone
-from tests.zonebox_process_support import driver_for, eventually, processes_of, spec_for, write_image
+from tests.zonebox_process_support import driver_for, processes_of, spec_for, write_image
 from zonebox.drivers.base import GuestState
 from zonebox.model.hosts import HostSpec
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import eventually
 from tests.zonebox_model_support import Caller, StillZone
-from tests.zonebox_support import eventually
 
 TEMPLATE = 'NAME="t"\nCPU="1"\nMEMORY="64"'
 

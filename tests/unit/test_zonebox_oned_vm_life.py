@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import eventually
 from tests.zonebox_model_support import StillZone
-from tests.zonebox_support import eventually
 from zonebox.model.hosts import DUMMY_PCI, HostSpec
 
 VM = 'NAME="v"\nCPU="1"\nMEMORY="64"'

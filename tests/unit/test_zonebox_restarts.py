@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import eventually
 from tests.zonebox_model_support import Caller, StillZone
-from tests.zonebox_support import eventually
 from zonebox.drivers.base import GuestSpec, GuestState
 from zonebox.drivers.fake import FakeDriver
 from zonebox.faults import Effect, Spec

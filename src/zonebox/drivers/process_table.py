@@ -15,6 +15,8 @@ MARK: Final = "VM_ID"
 _PROC: Final = Path("/proc")
 _STATE, _SESSION, _START = 0, 3, 19
 """Places in /proc/PID/stat after the command's name (proc(5): fields 3, 6 and 22)."""
+_LOOKS: Final = 5
+"""At an environment that is empty: that of a program which has just begun is, for microseconds (Linux 6, 2026-11)."""
 
 
 def _stat(pid: int) -> list[str] | None:
@@ -39,11 +41,20 @@ def leads_session(pid: int) -> bool:
 
 def carries(pid: int, mark: str) -> bool:
     """Whether a process has this VM_ID in the environment that it was started with."""
-    try:
-        environment = (_PROC / str(pid) / "environ").read_bytes()
-    except OSError:
-        return False
-    return f"{MARK}={mark}".encode() in environment.split(b"\0")
+    wanted = f"{MARK}={mark}".encode()
+    for _ in range(_LOOKS):
+        try:
+            environment = _environment(pid)
+        except OSError:
+            return False
+        if environment:
+            return wanted in environment.split(b"\0")
+        os.sched_yield()
+    return False
+
+
+def _environment(pid: int) -> bytes:
+    return (_PROC / str(pid) / "environ").read_bytes()
 
 
 def carriers(mark: str, session: int | None = None) -> Iterator[int]:
