@@ -182,6 +182,8 @@ def expiry_warning(
     now: datetime,
     warn_within: timedelta = EXPIRY_WARNING,
     remedy: str = "Run pulumi up on the central stack and then on every zone's stack before that.",
+    ended: str = "let the centre's operator renew it (federation rotate ca --renew; with a CA of their own by its "
+    "files), and run pulumi up here with what the centre then says",
 ) -> str | None:
     """A sentence to show once a certificate nears its end; None before that.
 
@@ -191,6 +193,7 @@ def expiry_warning(
         now: The current instant, aware.
         warn_within: How long before the end the warning starts.
         remedy: What to do before the end, a sentence.
+        ended: What to do after it, for the refusal.
 
     Raises:
         RefusalError: It has expired, or the text is no certificate.
@@ -201,7 +204,7 @@ def expiry_warning(
             value=f"{what}: expired at {end.isoformat()}",
             rule="a certificate is used before its end only",
             reason="every TLS client refuses it, so no node can connect",
-            remedy="run pulumi up on the central stack, which replaces it, and then on every zone's stack",
+            remedy=ended,
         )
     left = end - now
     if left > warn_within:

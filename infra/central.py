@@ -6,7 +6,6 @@ one node too many, or one key, name or partition twice, and the whole stack is r
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +13,15 @@ import pulumi
 
 import pulumi_flower
 from components import zone_answer
+from components.centre_certificates import centre_certificates, judge
 from components.egress import superlink_rules
 from components.federation_pki import FederationPKI, FederationPKIArgs
 from components.own_ca import OwnCertificates
-from components.pki_rules import expiry_warning
 from components.ports import Rule
 from components.revocation import without_revoked
 from components.roster import Node, ZoneRoll, enrol, read_roll
 from components.server_key import OwnServerKey
-from components.stack_facts import read_outputs
+from components.stack_facts import qualified, read_outputs
 from components.superlink import FlowerSuperLink, FlowerSuperLinkArgs, GivenServerKey
 from infra.central_settings import CentralSettings, SuperLinkSettings, TrustedZone
 from infra.cloud import zone_provider
@@ -40,8 +39,10 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
         Its outputs.
 
     Raises:
-        ComponentError: A zone's nodes, or a setting, are refused; nothing has been declared then.
+        ComponentError: A certificate has ended, or a zone's nodes or a setting are refused; nothing has been declared
+            then.
     """
+    _tell_ends(settings, now)
     nodes = enrol([_let_in(zone, settings) for zone in settings.zones])
     common, superlink_settings = settings.common, settings.superlink
     host = superlink_settings.host
@@ -62,8 +63,6 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             server_key=superlink_settings.server_key,
         ),
     )
-    if settings.certificates.own is None:
-        pki.ca_certificate.apply(_tell_expiry(f"CA certificate of the federation {common.federation}", now))
     network = zone_network(common, settings.site.network, _rules(settings), provider=provider)
     superlink = FlowerSuperLink(
         common.zone,
@@ -96,8 +95,6 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
     )
     if pki.server_certificate is None:
         raise RuntimeError("nobody has made a certificate for the SuperLink")
-    if settings.certificates.own is None:
-        pki.server_certificate.apply(_tell_expiry("server certificate of the SuperLink", now))
     return {
         "superlink_fleet_endpoint": superlink.fleet_endpoint,
         "superlink_control_endpoint": superlink.control_endpoint,
@@ -131,13 +128,19 @@ def _rules(settings: CentralSettings) -> tuple[Rule, ...]:
     )
 
 
-def _tell_expiry(what: str, now: datetime) -> Callable[[str], None]:
-    def tell(pem: str) -> None:
-        warning = expiry_warning(pem, what=what, now=now)
-        if warning is not None:
-            pulumi.log.warn(warning)
-
-    return tell
+def _tell_ends(settings: CentralSettings, now: datetime) -> None:
+    """Warn of certificates that this stack has and that near their end; an own CA's are checked by FederationPKI."""
+    certificates = settings.certificates
+    if certificates.own is not None:
+        return
+    has = centre_certificates(
+        read_outputs(qualified(settings.common.stack, project=pulumi.get_project())) or {},
+        federation=settings.common.federation,
+        server_early=certificates.renew_before,
+        ca_early=certificates.server_validity,
+    )
+    for warning in judge(has, now=now, renews=certificates.renews):
+        pulumi.log.warn(warning)
 
 
 def _server(pki: FederationPKI, settings: SuperLinkSettings) -> OwnServerKey | GivenServerKey:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from components.centre_certificates import RENEW_VALUE, RENEW_VARIABLE
 from components.errors import RefusalError
 from components.pki_rules import DEFAULT_CA_VALIDITY, DEFAULT_EARLY_RENEWAL, DEFAULT_LEAF_VALIDITY, lifetimes
 from infra.cloud_settings import Surroundings
@@ -41,6 +42,8 @@ class CertificateSettings:
     renew_before: timedelta
     own: OwnCaSettings | None
     """None: the federation has a CA of its own, made by its stack."""
+    renews: bool
+    """Whether this update may renew certificates that have ended; the environment says so, for this once."""
 
 
 def read_certificates(
@@ -51,7 +54,7 @@ def read_certificates(
     Args:
         section: The stack's own level.
         problems: Collects what is refused.
-        machine: For files.
+        machine: For files and environment.
         secret_keys: Keys that the configuration encrypts.
         file: The stack file, for remedies.
     """
@@ -73,7 +76,13 @@ def read_certificates(
         lambda: lifetimes(ca_validity=ca_days, leaf_validity=server_days, early_renewal=renew_days),
         given=(ca_days, server_days, renew_days),
     )
-    return CertificateSettings(ca_validity=ca_days, server_validity=server_days, renew_before=renew_days, own=own)
+    return CertificateSettings(
+        ca_validity=ca_days,
+        server_validity=server_days,
+        renew_before=renew_days,
+        own=own,
+        renews=machine.environment.get(RENEW_VARIABLE) == RENEW_VALUE,
+    )
 
 
 def _read_own(

@@ -165,9 +165,13 @@ class Workplace:
             return run_app(request, environment=self.environment, on_round=tell_round)
 
 
-def workplace() -> Workplace:
-    """The clone that this command belongs to, or the folder that FEDERATION_ROOT puts in its place."""
-    return Workplace(project=Path(os.environ.get("FEDERATION_ROOT") or project_folder()), environ=os.environ)
+def workplace(environ: Mapping[str, str] = os.environ) -> Workplace:
+    """The clone that this command belongs to, or the folder that FEDERATION_ROOT puts in its place.
+
+    Args:
+        environ: The caller's environment, or what a command makes of it.
+    """
+    return Workplace(project=Path(environ.get("FEDERATION_ROOT") or project_folder()), environ=environ)
 
 
 def tell_round(ended: Round) -> None:

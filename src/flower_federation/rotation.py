@@ -26,6 +26,7 @@ _PKI = "flower:index:FederationPKI"
 _KINDS = {
     "server": "tls:index/locallySignedCert:LocallySignedCert",
     "server-key": "tls:index/privateKey:PrivateKey",
+    "ca": "tls:index/selfSignedCert:SelfSignedCert",
 }
 
 
@@ -84,7 +85,7 @@ class Rotation:
         self._clock = clock
 
     def server_certificate(self, federation: Federation, *, new_key: bool = False) -> tuple[Step, ...]:
-        """Replace the SuperLink's certificate while it serves; no node and no run notices.
+        """Replace the SuperLink's certificate while it serves; no node and no run notices. One that has ended, too.
 
         Args:
             federation: Whose.
@@ -96,7 +97,8 @@ class Rotation:
         """
         central = federation.central
         outputs = self._require_own_ca(central)
-        before = self._shown(outputs)
+        # Not what is served: nobody can be shown a certificate that has ended.
+        before = fingerprint(str(outputs["server_certificate"]))
         names = ["server"]
         if new_key and self._key_is_the_vms(central):
             # Another key is another request, and with it another certificate: nothing has to be replaced by name.
@@ -149,6 +151,27 @@ class Rotation:
             )
         return tuple(step for each in ([stage] if stage else left) for step in self._stage(federation, each))
 
+    def renew_ca(self, federation: Federation) -> tuple[Step, ...]:
+        """Make the CA's certificate anew with the key that it has, and tell every zone; also where it has ended.
+
+        Raises:
+            InputError: The centre is not up, or its certificates come from another CA.
+            ToolError: The engine failed, or a zone does not trust what it should.
+        """
+        central = federation.central
+        name = str(self._require_own_ca(central)["federation"])
+        urns = [urn(central.name, name, authority_name(number)) for number in self.plan(central).trusted]
+        steps = [self._step("CA certificate made, with its key", lambda: self._up(central, urns))]
+        zones = [zone for zone in federation.zones if self._stacks.outputs(zone)]
+        steps += [self._step(f"{zone.name} trusts it", lambda zone=zone: self._up(zone)) for zone in zones]  # type: ignore[misc]
+        self._require_trust(federation, zones)
+        self._shown(self._require_own_ca(central))
+        if central.invited:
+            names = ", ".join(zone.name for zone in central.invited)
+            self._say(f"{names}: send each a new bundle (federation invite); its nodes are back after its pulumi up")
+            return tuple(steps)
+        return (*steps, self._online(central))
+
     def rekey(self, federation: Federation, node: str) -> tuple[Step, ...]:
         """Let one node make a new key, and enrol it.
 
@@ -195,6 +218,7 @@ class Rotation:
     def _stage(self, federation: Federation, stage: str) -> tuple[Step, ...]:
         central, zones = federation.central, [zone for zone in federation.zones if self._stacks.outputs(zone)]
         if stage == "switch":
+            self._require_both(central)
             self._require_trust(federation, zones)
         plan = self.plan(central).next()
         self._stacks.set_config(
@@ -208,6 +232,16 @@ class Rotation:
         outputs = self._require_own_ca(central)
         self._shown(outputs)
         return (*steps, self._online(central))
+
+    def _require_both(self, central: StackFile) -> None:
+        presented = str((self._stacks.outputs(central) or {})["ca_fingerprint"]).split()
+        if len(presented) == 1:
+            raise ToolError(
+                given=f"{central.name} presents one CA, {presented[0]}, and its file says trust-both",
+                rule="it presents both before the new one signs",
+                reason="the update that should have made the second one did not come to its end",
+                remedy="run federation up, see what it says, and run this again",
+            )
 
     def _require_trust(self, federation: Federation, zones: Sequence[StackFile]) -> None:
         presented = set(str((self._stacks.outputs(federation.central) or {})["ca_fingerprint"]).split())
@@ -265,9 +299,15 @@ def urn(stack: str, federation: str, name: str) -> str:
     Args:
         stack: Short name of the central stack.
         federation: The component's name.
-        name: `server` or `server-key`.
+        name: `server`, `server-key`, or of `authority_name`.
     """
-    return f"urn:pulumi:{stack}::{PROJECT}::{_PKI}${_KINDS[name]}::{federation}-{name}"
+    kind = _KINDS.get(name, _KINDS["ca"])
+    return f"urn:pulumi:{stack}::{PROJECT}::{_PKI}${kind}::{federation}-{name}"
+
+
+def authority_name(generation: int) -> str:
+    """The end of a CA's name as a resource; the first has no number."""
+    return "ca" if generation == 1 else f"ca-{generation}"
 
 
 def next_epoch(listed: Sequence[str], node: str) -> tuple[int, int]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from components.centre_certificates import RENEW_VALUE, RENEW_VARIABLE
 from flower_federation import operations_cli
 from flower_federation.operations import choose
 from flower_federation.operations_cli import Workplace, say
@@ -30,7 +32,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="trust-both: everybody learns of the new CA. switch: it signs. retire: the old one is forgotten. "
         "Each stage is written into the centre's stack file; commit it.",
     )
-    ca.add_argument("--stage", choices=STAGES, help="only this stage, the next one; all that are left by default")
+    how = ca.add_mutually_exclusive_group()
+    how.add_argument("--stage", choices=STAGES, help="only this stage, the next one; all that are left by default")
+    how.add_argument(
+        "--renew", action="store_true", help="keep the CA's key and make its certificate anew, also one that has ended"
+    )
     ca.set_defaults(handler=_ca)
     rekey = subparsers.add_parser(
         "rekey",
@@ -48,16 +54,22 @@ def rotation(place: Workplace) -> Rotation:
     return Rotation(stacks=place.stacks, wait_online=place.operations.wait_online, served=served_certificate, say=say)
 
 
+def renewing_workplace() -> Workplace:
+    """The workplace, where an update of the centre may renew what has ended."""
+    return operations_cli.workplace({**os.environ, RENEW_VARIABLE: RENEW_VALUE})
+
+
 def _server(arguments: argparse.Namespace) -> int:
-    place = operations_cli.workplace()
+    place = renewing_workplace()
     federation, _ = choose(place.files, ())
     return _tell(arguments, rotation(place).server_certificate(federation, new_key=arguments.new_key))
 
 
 def _ca(arguments: argparse.Namespace) -> int:
-    place = operations_cli.workplace()
+    place = renewing_workplace()
     federation, _ = choose(place.files, ())
-    return _tell(arguments, rotation(place).ca(federation, arguments.stage))
+    done = rotation(place).renew_ca(federation) if arguments.renew else rotation(place).ca(federation, arguments.stage)
+    return _tell(arguments, done)
 
 
 def _rekey(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from flower_federation import cli, demo, operations_cli
@@ -15,8 +16,8 @@ from flower_federation import cli, demo, operations_cli
 def main(folder: Path, arguments: list[str]) -> int:
     """Run the command with the folder as its project."""
 
-    def workplace() -> operations_cli.Workplace:
-        return operations_cli.Workplace(project=folder, environ=os.environ)
+    def workplace(environ: Mapping[str, str] = os.environ) -> operations_cli.Workplace:
+        return operations_cli.Workplace(project=folder, environ=environ)
 
     operations_cli.workplace = workplace
     demo.workplace = workplace

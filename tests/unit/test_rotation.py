@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flower_federation import cli, operations_cli
 from flower_federation.errors import InputError, ToolError
 from flower_federation.operations import Federation
 from flower_federation.rotation import Rotation, fingerprint, next_epoch, urn
@@ -28,6 +30,7 @@ class World:
     def __init__(self) -> None:
         self.files: dict[str, dict[str, Any]] = {"madrid-central": {}, "berlin-hospital": {}}
         self.log: list[str] = []
+        self.said: list[str] = []
         self.serial = 0
         self.served_serial: int | None = None
         self.stubborn_zone = False
@@ -80,10 +83,12 @@ class World:
         assert (endpoint, ca_certificate) == ("192.0.2.1:9092", "PEM")
         return fingerprint(authority(self.serial if self.served_serial is None else self.served_serial).pem)
 
+    def say(self, line: str) -> None:
+        if not line.startswith(("madrid-central: ", "berlin-hospital: ", "stacks/")) and not line.endswith(" s)"):
+            self.said.append(line)
+
     def rotation(self, clock: Callable[[], float] = lambda: 0.0) -> Rotation:
-        return Rotation(
-            stacks=self, wait_online=self.wait_online, served=self.served, say=lambda line: None, clock=clock
-        )
+        return Rotation(stacks=self, wait_online=self.wait_online, served=self.served, say=self.say, clock=clock)
 
 
 @pytest.fixture
@@ -183,6 +188,53 @@ def test_the_new_ca_does_not_sign_before_every_zone_trusts_it(world: World) -> N
         world.rotation().ca(FEDERATION, "switch")
 
 
+def test_the_new_ca_does_not_sign_where_the_centre_never_came_up_with_both(world: World) -> None:
+    """As after an update of stage trust-both that failed: its stage is in the file, and nowhere else."""
+    broken = world.outputs(CENTRAL)
+    world.files["madrid-central"]["caRollover"] = {"generation": "1", "stage": "trust-both"}
+    world.outputs = lambda stack: broken if stack == CENTRAL else {"ca_fingerprint": "ca1"}  # type: ignore[method-assign]
+    with pytest.raises(ToolError, match="presents one CA, ca1"):
+        world.rotation().ca(FEDERATION)
+    assert world.log == []
+
+
+def test_a_ca_is_renewed_with_its_key_and_every_zone_is_told(world: World) -> None:
+    steps = world.rotation().renew_ca(FEDERATION)
+    assert world.log == [f"up madrid-central {urn('madrid-central', 'demo', 'ca')}", "up berlin-hospital", "online"]
+    assert [step.what for step in steps][1] == "berlin-hospital trusts it"
+
+
+def test_during_a_rollover_both_cas_are_renewed(world: World) -> None:
+    world.rotation().ca(FEDERATION, "trust-both")
+    world.log.clear()
+    world.rotation().renew_ca(FEDERATION)
+    assert world.log[0] == (
+        "up madrid-central urn:pulumi:madrid-central::flower-federation::flower:index:FederationPKI"
+        "$tls:index/selfSignedCert:SelfSignedCert::demo-ca "
+        "urn:pulumi:madrid-central::flower-federation::flower:index:FederationPKI"
+        "$tls:index/selfSignedCert:SelfSignedCert::demo-ca-2"
+    )
+
+
+def test_nodes_of_zones_that_join_by_a_file_are_not_waited_for_since_they_need_a_new_bundle(world: World) -> None:
+    invited = TrustedZone(name="paris", stack=None, answer=Path("answers/paris.json"), max_nodes=1)
+    world.rotation().renew_ca(Federation(own_central=replace(CENTRAL, invited=(invited,)), zones=(BERLIN,)))
+    assert world.log[-1] == "up berlin-hospital"
+    assert world.said == ["paris: send each a new bundle (federation invite); its nodes are back after its pulumi up"]
+
+
+def test_a_server_certificate_that_has_ended_is_replaced_although_nobody_can_be_shown_it(world: World) -> None:
+    asked: list[str] = []
+
+    def served(endpoint: str, ca_certificate: str) -> str:
+        asked.append(world.log[-1])
+        return World.served(world, endpoint, ca_certificate)
+
+    world.served = served  # type: ignore[method-assign]
+    world.rotation().server_certificate(FEDERATION)
+    assert asked == [f"up madrid-central {SERVER}"], "asked for once the new one is there, and not before"
+
+
 def test_zones_that_join_by_a_file_are_told_between_the_stages(world: World) -> None:
     invited = TrustedZone(name="paris", stack=None, answer=Path("answers/paris.json"), max_nodes=1)
     federation = Federation(own_central=replace(CENTRAL, invited=(invited,)), zones=(BERLIN,))
@@ -194,7 +246,7 @@ def test_zones_that_join_by_a_file_are_told_between_the_stages(world: World) -> 
 
 def test_certificates_of_another_ca_are_not_made_here(world: World) -> None:
     world.files["madrid-central"]["ca"] = {"certificate": "ca.crt"}
-    for rotate in (world.rotation().server_certificate, world.rotation().ca):
+    for rotate in (world.rotation().server_certificate, world.rotation().ca, world.rotation().renew_ca):
         with pytest.raises(InputError, match="put the renewed certificate into the file"):
             rotate(FEDERATION)
     assert world.log == []
@@ -228,6 +280,23 @@ def test_counts_go_up_one_by_one_where_a_node_is_listed_and_start_at_one_elsewhe
     assert next_epoch(listed, "supernode-0") == (1, 2)
     assert next_epoch(listed, "supernode-1") == (0, 3)
     assert next_epoch(listed, "supernode-2") == (2, 1)
+
+
+def test_only_a_rotation_of_certificates_may_renew_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    class SeenError(Exception):
+        """Ends the command where it has its workplace."""
+
+    def workplace(environ: Mapping[str, str] = os.environ) -> Any:
+        raise SeenError(environ.get("FEDERATION_RENEW"))
+
+    monkeypatch.setattr(operations_cli, "workplace", workplace)
+    monkeypatch.delenv("FEDERATION_RENEW", raising=False)
+    told = {}
+    for words in (("rotate", "server-certificate"), ("rotate", "ca"), ("rotate", "ca", "--renew"), ("rekey", "a/b")):
+        with pytest.raises(SeenError) as seen:
+            cli.main(list(words))
+        told[words] = seen.value.args[0]
+    assert list(told.values()) == ["yes", "yes", "yes", None]
 
 
 def test_times_are_measured_with_the_clock_that_is_given(world: World) -> None:
