@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from types import TracebackType
 
 from pulumi_flower.control import ControlClient, Node, NodeState
@@ -16,7 +17,9 @@ LOOK_PAUSE_S = 0.1
 class Presence:
     """Asks the SuperLink several times a second; use it as a context manager around a change.
 
-    A SuperLink that does not answer misses every node: being unreachable is no better for a run than being away.
+    How long a node was away is what the SuperLink wrote down itself: when the node signed off, or was heard of no more,
+    until it signed on again. A SuperLink that does not answer misses every node: being unreachable is no better for a
+    run than being away; that is timed here, as is a node that it does not know.
 
     Args:
         client: makes a client for each look, so that it always trusts what is right by then.
@@ -24,7 +27,7 @@ class Presence:
         key: what a node is looked for by.
 
     Attributes:
-        away_s: the longest time that each node was missed, from the last look that saw it to the next.
+        away_s: the longest time that each node was away.
         seen: states in the order of their changes, by node.
     """
 
@@ -39,13 +42,16 @@ class Presence:
         self._key = key
         self.away_s = dict.fromkeys(names, 0.0)
         self.seen: dict[str, list[str]] = {name: [] for name in self.away_s}
-        self._last_s: dict[str, float] = {}
+        self._known_s: dict[str, float] = {}
+        self._answered_s = 0.0
+        self._began = datetime.now(UTC)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Presence:
-        now = time.monotonic()
-        self._last_s = dict.fromkeys(self.away_s, now)
+        self._answered_s = time.monotonic()
+        self._known_s = dict.fromkeys(self.away_s, self._answered_s)
+        self._began = datetime.now(UTC)
         self._thread.start()
         return self
 
@@ -66,23 +72,35 @@ class Presence:
             self._look()
 
     def _look(self) -> None:
+        began_s = time.monotonic()
         try:
-            states = {
-                self._key(node): node.state
+            nodes = {
+                self._key(node): node
                 for node in self._client().list_nodes()
                 if node.state is not NodeState.UNREGISTERED
             }
         except (FlowerError, OSError) as error:
-            states = {}
-            told = f"no answer: {error}"
-        else:
-            told = "unknown"
-        now = time.monotonic()
+            # Until it fails, a question may still be answered: only what is over counts.
+            for name in self.away_s:
+                self._note(name, f"no answer: {error}", began_s - self._answered_s)
+            return
+        self._answered_s = time.monotonic()
         for name in self.away_s:
-            state = states.get(name)
-            word = told if state is None else state.value
-            if word not in self.seen[name][-1:]:
-                self.seen[name].append(word)
-            if state is NodeState.ONLINE:
-                self._last_s[name] = now
-            self.away_s[name] = max(self.away_s[name], now - self._last_s[name])
+            node = nodes.get(name)
+            if node is None:
+                self._note(name, "unknown", self._answered_s - self._known_s[name])
+            else:
+                self._known_s[name] = self._answered_s
+                self._note(name, node.state.value, self._absence_s(node))
+
+    def _absence_s(self, node: Node) -> float:
+        """Seconds of the node's latest absence, as far as it lies in the time that is watched."""
+        left, back = node.last_deactivated_at, node.last_activated_at
+        if left is None or left < self._began:
+            return 0.0
+        return ((back if back is not None and back > left else datetime.now(UTC)) - left).total_seconds()
+
+    def _note(self, name: str, word: str, away_s: float) -> None:
+        if word not in self.seen[name][-1:]:
+            self.seen[name].append(word)
+        self.away_s[name] = max(self.away_s[name], away_s)

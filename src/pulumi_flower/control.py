@@ -66,6 +66,7 @@ class Node:
         key: its public key, None where it is of a kind that this package does not register.
         registered_at: when its key was registered.
         last_activated_at: when it last came online, None before it ever did.
+        last_deactivated_at: when it last signed off or was heard of no more, None before it ever did.
         online_until: when it counts as offline unless it is heard of again, None before it ever came online.
     """
 
@@ -75,6 +76,7 @@ class Node:
     key: NodeKey | None
     registered_at: datetime
     last_activated_at: datetime | None
+    last_deactivated_at: datetime | None
     online_until: datetime | None
 
 
@@ -315,6 +317,7 @@ class ControlClient:
                 key=parse_spki_pem(bytes(info.public_key)),
                 registered_at=datetime.fromisoformat(info.registered_at),
                 last_activated_at=_instant(info.last_activated_at),
+                last_deactivated_at=_instant(info.last_deactivated_at),
                 online_until=datetime.fromtimestamp(info.online_until, UTC) if info.HasField("online_until") else None,
             )
         except ValueError as err:

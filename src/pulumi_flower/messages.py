@@ -67,6 +67,7 @@ MESSAGES: Final[dict[str, dict[str, Field]]] = {
         "status": _text(4),
         "registered_at": _text(5),
         "last_activated_at": _text(6, optional=True),
+        "last_deactivated_at": _text(7, optional=True),
         "unregistered_at": _text(8, optional=True),
         "online_until": _double(9, optional=True),
         "public_key": _octets(11),

@@ -46,6 +46,7 @@ class RememberingSuperlink:
             key=key,
             registered_at=datetime(2026, 11, 24, tzinfo=UTC),
             last_activated_at=None,
+            last_deactivated_at=None,
             online_until=None,
         )
         return node_id
