@@ -73,6 +73,8 @@ class RecordingCloud(pulumi.runtime.Mocks):
     """Outputs by full stack name; a stack that is not here does not exist."""
     vms: list[dict[str, Any]] = field(default_factory=list)
     backend_error: str | None = None
+    torn_reads: int = 0
+    """How many reads of a stack meet a checkpoint that is being written."""
     declared: list[Declared] = field(default_factory=list)
     calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
@@ -111,6 +113,9 @@ class RecordingCloud(pulumi.runtime.Mocks):
     def _read_outputs(self, name: str) -> dict[str, Any]:
         if self.backend_error is not None:
             raise EngineError(self.backend_error)
+        if self.torn_reads:
+            self.torn_reads -= 1
+            raise EngineError(f"invocation of {READ_OUTPUTS} returned an error: failed to load checkpoint: EOF")
         if name not in self.stacks:
             # Word for word what engine 3.259.0 answers (2026-11-24).
             raise EngineError(f'invocation of {READ_OUTPUTS} returned an error: unknown stack "{name}"')
