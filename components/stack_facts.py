@@ -18,8 +18,8 @@ from components.errors import RefusalError, StackReadError
 _TOKEN = "pulumi:pulumi:readStackOutputs"  # noqa: S105  a function's token, not a credential
 # What engine 3.259.0 says of a stack that its backend does not have (2026-11-24, file backend).
 _MISSING = "unknown stack"
-# How what it says of a checkpoint ends that is being written at that moment: the file backend replaces the checkpoint at
-# once, but writes the attributes beside it in place (seen in a stack's read of itself, engine 3.259.0, 2026-11-24;
+# How its answer ends about a checkpoint that is being written at that moment: the file backend replaces the checkpoint
+# at once, but writes the attributes beside it in place (seen in a stack's read of itself, engine 3.259.0, 2026-11-24;
 # `setAttrs` of gocloud.dev's fileblob).
 _TORN: Final = ("EOF", "unexpected end of JSON input")
 _TORN_PAUSES_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
