@@ -61,6 +61,10 @@ class Timing:
     seconds: float
 
 
+Measured = Callable[[str, float], None]
+"""Keeps what a test measured, in seconds, for the end of the session's output."""
+
+
 def wait_until(
     condition: Callable[[], bool], *, timeout_s: float, what: Callable[[], str], pause_s: float = 0.2
 ) -> None:

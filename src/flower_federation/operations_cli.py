@@ -27,7 +27,8 @@ from flower_federation.environment import Layout, make_state, merged
 from flower_federation.errors import InputError, ToolError
 from flower_federation.operations import FederationStatus, Operations, choose
 from flower_federation.runs import DEFAULT_TIMEOUT_S, RunRequest, run_app
-from flower_federation.runs_report import Round, RunResult, rounds_table
+from flower_federation.runs_cli import App
+from flower_federation.runs_report import Refusal, Round, RunResult, rounds_table
 from flower_federation.setup import is_offline, project_folder
 from flower_federation.stacks import StackFile, Stacks, read_stack_files
 from flower_federation.tunnel import opened_tunnel
@@ -65,7 +66,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="run a Flower app on the federation and stream its rounds",
         description="Submits the app through the centre's Control API and ends when the run has ended.",
     )
-    run.add_argument("app", nargs="?", type=Path, help=f"folder of the app; {EXAMPLE_APP} by default")
+    run.add_argument(
+        "app",
+        nargs="?",
+        help=f"folder of the app, {EXAMPLE_APP} by default; or @account/app==1.0.0, which the SuperLink fetches from "
+        "its hub, with signatures",
+    )
     run.add_argument("--config", action="append", default=[], metavar="KEY=VALUE", help="override the app's settings")
     run.add_argument(
         "--timeout", type=float, default=DEFAULT_TIMEOUT_S, metavar="S", help="seconds until it is stopped"
@@ -147,8 +153,8 @@ class Workplace:
             self._operator = None
             raise
 
-    def run(self, app: Path, run_config: Mapping[str, Any], timeout_s: float) -> RunResult:
-        """Run an app on the federation and print each round as it ends."""
+    def run(self, app: App, run_config: Mapping[str, Any], timeout_s: float) -> RunResult:
+        """Run an app on the federation; print each round as it ends, and nodes that refuse it."""
         with (
             opened_tunnel(self.operator_certificate(), now=lambda: datetime.now(UTC)) as tunnel,
             tempfile.TemporaryDirectory(prefix="run-", dir=self.layout.state) as home,
@@ -162,7 +168,7 @@ class Workplace:
                 run_config=dict(run_config),
                 timeout_s=timeout_s,
             )
-            return run_app(request, environment=self.environment, on_round=tell_round)
+            return run_app(request, environment=self.environment, on_round=tell_round, on_refusal=tell_refusal)
 
 
 def workplace(environ: Mapping[str, str] = os.environ) -> Workplace:
@@ -180,6 +186,11 @@ def tell_round(ended: Round) -> None:
         f"round {ended.number}: loss {ended.loss:.4f}, accuracy {ended.accuracy:.4f}, {ended.nodes} nodes, "
         f"{ended.seconds:.1f} s"
     )
+
+
+def tell_refusal(refusal: Refusal) -> None:
+    """Print one line for nodes that sent no result."""
+    say(f"round {refusal.number}: {refusal}")
 
 
 def ask_node_states(*, endpoint: str, ca_certificate: str, identity: ClientIdentity) -> Mapping[str, str]:
@@ -263,8 +274,9 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     place = workplace()
-    app = arguments.app or place.layout.project / EXAMPLE_APP
-    result = place.run(app.resolve(), parse_run_config(arguments.config), arguments.timeout)
+    text = arguments.app or str(place.layout.project / EXAMPLE_APP)
+    app = text if text.startswith("@") else Path(text).resolve()
+    result = place.run(app, parse_run_config(arguments.config), arguments.timeout)
     if arguments.json:
         print(json.dumps(asdict(result), indent=2))
     else:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from flower_federation.processes import Runner, run_process
-from flower_federation.runs_cli import RunConfig, submit, write_flwr_home
+from flower_federation.runs_cli import App, RunConfig, submit, write_flwr_home
 from flower_federation.runs_errors import RunFailedError, RunTimeoutError
-from flower_federation.runs_report import LineReader, Round, RunResult, parse_round
+from flower_federation.runs_report import LineReader, Refusal, Round, RunResult, parse_refusal, parse_round
 from pulumi_flower.control import ControlClient, LogPiece, Run
 from pulumi_flower.errors import RefusedError, SuperLinkError, UnreachableError
 
@@ -53,7 +53,7 @@ class RunRequest:
     """What to run, and where.
 
     Attributes:
-        app: folder of the Flower app.
+        app: folder of the Flower app, or its name at the SuperLink's hub.
         endpoint: `host:port` of the Control API.
         ca_certificate: the federation CA's certificate in PEM.
         flwr: Flower's CLI.
@@ -62,7 +62,7 @@ class RunRequest:
         timeout_s: seconds until the run is stopped and counts as failed.
     """
 
-    app: Path
+    app: App
     endpoint: str
     ca_certificate: str
     flwr: Path
@@ -76,6 +76,7 @@ def run_app(
     *,
     environment: Mapping[str, str],
     on_round: Callable[[Round], None],
+    on_refusal: Callable[[Refusal], None] = lambda refusal: None,
     runner: Runner = run_process,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -86,6 +87,7 @@ def run_app(
         request: what to run, and where.
         environment: the caller's environment, for the CLI.
         on_round: called with each round as soon as the app reports it.
+        on_refusal: called with nodes that sent an error instead of a result, as soon as the app reports them.
         runner: starts programs.
         clock: monotonic seconds.
         sleep: waits so many seconds.
@@ -108,7 +110,7 @@ def run_app(
         environment=environment,
         runner=runner,
     )
-    follower = Follower(client, run_id, on_round=on_round, clock=clock, sleep=sleep)
+    follower = Follower(client, run_id, on_round=on_round, on_refusal=on_refusal, clock=clock, sleep=sleep)
     run = follower.follow(deadline=started + request.timeout_s)
     if run.label != COMPLETED:
         raise RunFailedError(
@@ -117,7 +119,13 @@ def run_app(
             reason="the exit status of `flwr run` says nothing about it, the SuperLink does",
             remedy="Read the end of its log above, and the SuperNodes' logs for errors in the app's ClientApp",
         )
-    return RunResult(run_id=str(run_id), status=run.label, rounds=tuple(follower.rounds), seconds=clock() - started)
+    return RunResult(
+        run_id=str(run_id),
+        status=run.label,
+        rounds=tuple(follower.rounds),
+        seconds=clock() - started,
+        refusals=tuple(follower.refusals),
+    )
 
 
 class Follower:
@@ -127,6 +135,7 @@ class Follower:
         client: the SuperLink.
         run_id: the run.
         on_round: called with each round as soon as the app reports it.
+        on_refusal: called with nodes that sent an error instead of a result.
         clock: monotonic seconds.
         sleep: waits so many seconds.
     """
@@ -137,18 +146,21 @@ class Follower:
         run_id: int,
         *,
         on_round: Callable[[Round], None],
+        on_refusal: Callable[[Refusal], None] = lambda refusal: None,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
         self._client = client
         self._run_id = run_id
         self._on_round = on_round
+        self._on_refusal = on_refusal
         self._clock = clock
         self._sleep = sleep
         self._reader = LineReader()
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._after = 0.0
         self.rounds: list[Round] = []
+        self.refusals: list[Refusal] = []
 
     @property
     def tail(self) -> str:
@@ -216,6 +228,10 @@ class Follower:
             if reported is not None:
                 self.rounds.append(reported)
                 self._on_round(reported)
+            refused = parse_refusal(line)
+            if refused is not None:
+                self.refusals.append(refused)
+                self._on_refusal(refused)
 
     def _check(self, deadline: float) -> None:
         if self._clock() > deadline:

@@ -21,6 +21,8 @@ CONNECTION: Final = "federation"
 SUBMIT_TIMEOUT_S: Final = 60.0
 
 RunConfig = Mapping[str, bool | int | float | str]
+App = Path | str
+"""The folder of an app, or the name by which the SuperLink fetches it from its hub, `@account/app==1.0.0`."""
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -73,7 +75,7 @@ def format_run_config(run_config: RunConfig) -> str:
 
 def submit(
     *,
-    app: Path,
+    app: App,
     flwr: Path,
     home: Path,
     run_config: RunConfig,
@@ -83,7 +85,7 @@ def submit(
     """Submit an app to the SuperLink of `home`, and return the run's id.
 
     Args:
-        app: folder of the app.
+        app: folder of the app, or its name at the SuperLink's hub.
         flwr: the CLI.
         home: what `write_flwr_home` made.
         run_config: overrides of the app's configuration.
@@ -91,15 +93,15 @@ def submit(
         runner: starts programs.
 
     Raises:
-        InputError: `run_config` cannot be passed on, or there is no app in `app`.
+        InputError: `run_config` cannot be passed on, or there is no app in the folder `app`.
         SubmitError: the CLI or the SuperLink refused.
     """
-    if not (app / "pyproject.toml").is_file():
+    if isinstance(app, Path) and not (app / "pyproject.toml").is_file():
         raise InputError(
             given=f"app folder {app}",
             rule="must hold a pyproject.toml with a [tool.flwr.app] section",
             reason="that is what Flower takes for an app",
-            remedy="Name the folder of an app, such as examples/breast_cancer",
+            remedy="Name the folder of an app, such as examples/breast_cancer, or one of a hub, @account/app==1.0.0",
         )
     argv: list[str | Path] = [flwr, "run", app, CONNECTION, "--format", "json"]
     if run_config:

@@ -1,15 +1,19 @@
-"""What a run's log says, and the table of it: rounds are read from JSON lines, everything else passes by.
+"""What a run's log says, and the table of it: rounds and refusals are JSON lines, everything else passes by.
 
-Pure: it reads text and builds values. It takes no number from prose, and no JSON line that lacks a part for a round.
+Pure: it reads text and builds values. It takes no number from prose, and no JSON line that lacks a part.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.table import Table
+
+_NOT_VERIFIED = 7
+"""INVALID_FAB of flwr 1.41.0's ErrorCode: the node did not run the app, because nobody whom it trusts has signed it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,31 @@ class Round:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Nodes that sent an error instead of a result, all for one reason, as the app reported them.
+
+    Attributes:
+        number: the round, counted from 1.
+        nodes: how many they were.
+        asked: how many nodes replied, these included.
+        code: flwr's ErrorCode.
+        reason: what the nodes said.
+    """
+
+    number: int
+    nodes: int
+    asked: int
+    code: int
+    reason: str
+
+    def __str__(self) -> str:
+        said = f"{self.nodes} of {self.asked} nodes sent no result: {self.reason} (code {self.code})"
+        if self.code == _NOT_VERIFIED:
+            said += " Their zones run only apps that somebody on their list trustedEntities has signed"
+        return said
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunResult:
     """A run that completed.
 
@@ -41,6 +70,7 @@ class RunResult:
         run_id: its id in decimal; a text, since it exceeds 2^53.
         status: `finished:completed`.
         rounds: what its app reported, in order.
+        refusals: nodes that took part in the run and sent errors, in order.
         seconds: time from submitting it to knowing its result.
     """
 
@@ -48,15 +78,13 @@ class RunResult:
     status: str
     rounds: tuple[Round, ...]
     seconds: float
+    refusals: tuple[Refusal, ...] = ()
 
 
 def parse_round(line: str) -> Round | None:
     """The round that a line of the log reports, None where it reports none."""
-    text = line.strip()
-    if not (text.startswith("{") and text.endswith("}")):
-        return None
     try:
-        found = json.loads(text)
+        found = _object(line)
         return Round(
             number=int(found["round"]),
             loss=float(found["loss"]),
@@ -67,6 +95,30 @@ def parse_round(line: str) -> Round | None:
         )
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def parse_refusal(line: str) -> Refusal | None:
+    """The nodes without a result that a line of the log reports, None where it reports none."""
+    try:
+        found = _object(line)
+        return Refusal(
+            number=int(found["round"]),
+            nodes=int(found["failed"]),
+            asked=int(found["asked"]),
+            code=int(found["code"]),
+            reason=str(found["reason"]),
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _object(line: str) -> Mapping[str, Any]:
+    """A line that is one JSON object and nothing else. Raises ValueError for any other."""
+    text = line.strip()
+    if not (text.startswith("{") and text.endswith("}")):
+        raise ValueError(text)
+    found: Mapping[str, Any] = json.loads(text)
+    return found
 
 
 class LineReader:

@@ -11,32 +11,52 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import BERLIN, CENTRAL, PARIS, STACKS, Project, Timing
+from tests.e2e_support import BERLIN, CENTRAL, PARIS, STACKS, Measured, Project, Timing
+from tests.hub_support import Hub
 
 THREE_NODES = {"berlin/supernode-0", "berlin/supernode-1", "paris/supernode-0"}
 
 _TIMINGS = pytest.StashKey[list[Timing]]()
+_MEASURED = pytest.StashKey[list[Timing]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make room for times."""
-    config.stash[_TIMINGS] = []
+    config.stash[_TIMINGS], config.stash[_MEASURED] = [], []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell what each command took."""
+    """Tell what each command took, and what tests measured."""
     timings = config.stash[_TIMINGS]
     if timings:
         terminalreporter.section("commands of the end-to-end tests")
         for timing in timings:
             terminalreporter.write_line(f"{timing.seconds:7.1f} s  {timing.what}")
         terminalreporter.write_line(f"{sum(timing.seconds for timing in timings):7.1f} s  together")
+    if config.stash[_MEASURED]:
+        terminalreporter.section("times that end-to-end tests measured")
+        for timing in config.stash[_MEASURED]:
+            terminalreporter.write_line(f"{timing.seconds:7.1f} s  {timing.what}")
 
 
 @pytest.fixture(scope="session")
 def timings(request: pytest.FixtureRequest) -> list[Timing]:
     """Times of all commands; whoever runs one adds its own."""
     return request.config.stash[_TIMINGS]
+
+
+@pytest.fixture(scope="session")
+def measured(request: pytest.FixtureRequest) -> Measured:
+    """Keeps a time for the end of the session's output: pytest shows what a test prints only where the test fails."""
+    found = request.config.stash[_MEASURED]
+    return lambda what, seconds: found.append(Timing(what=what, seconds=seconds))
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[Hub]:
+    """Where the centre fetches apps that somebody runs by name; empty until a test puts some there."""
+    with Hub() as hub:
+        yield hub
 
 
 @pytest.fixture(scope="session")
@@ -58,10 +78,14 @@ def empty_zones(zones_only: Project) -> dict[str, dict[str, dict[int, str]]]:
 
 
 @pytest.fixture(scope="session")
-def federation(zones_only: Project, empty_zones: dict[str, dict[str, dict[int, str]]]) -> Project:
+def federation(zones_only: Project, empty_zones: dict[str, dict[str, dict[int, str]]], hub: Hub) -> Project:
     """Three stacks brought up by hand, and three nodes online."""
     project = zones_only
     assert all(empty_zones.values())
+    central = project.stack_file(CENTRAL)
+    text = central.read_text()
+    assert text.count(":superlink:\n") == 1
+    central.write_text(text.replace(":superlink:\n", f":superlink:\n    appHub: {hub.url}\n"))
     for stack in STACKS:
         project.init_stack(stack)
     # The centre before its zones, and once more for their keys.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flower_federation.runs_cli import read_run_id
-from flower_federation.runs_report import LineReader, Round, parse_round
+from flower_federation.runs_report import LineReader, Round, parse_refusal, parse_round
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 count = st.integers(min_value=0, max_value=10**6)
@@ -32,8 +32,9 @@ def test_what_an_app_prints_is_what_is_read(printed: Round) -> None:
 
 @given(st.text())
 def test_no_line_whatever_is_an_error(line: str) -> None:
-    parse_round(line)
-    parse_round("{" + line + "}")
+    for parse in (parse_round, parse_refusal):
+        parse(line)
+        parse("{" + line + "}")
 
 
 @given(st.integers(min_value=1, max_value=2**64 - 1), st.text(alphabet="abc {}\n", max_size=40))

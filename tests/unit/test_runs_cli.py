@@ -117,6 +117,12 @@ def test_an_exit_status_of_0_without_a_run_is_an_error_that_shows_the_output(
     assert output in str(error.value)
 
 
+def test_an_app_of_a_hub_is_submitted_by_its_name(tmp_path: Path) -> None:
+    runner = Answering(json.dumps({"success": True, "run-id": "5"}))
+    submit(app="@board/app==1.0.0", flwr=Path("flwr"), home=tmp_path, run_config={}, environment={}, runner=runner)
+    assert runner.argv == ["flwr", "run", "@board/app==1.0.0", "federation", "--format", "json"]
+
+
 def test_a_folder_without_an_app_is_refused_before_anything_is_started(tmp_path: Path) -> None:
     runner = Answering("")
     with pytest.raises(InputError, match="examples/breast_cancer"):

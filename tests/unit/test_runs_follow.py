@@ -10,7 +10,7 @@ import pytest
 
 from flower_federation.runs import OUTAGE_S, Follower
 from flower_federation.runs_errors import RunFailedError, RunTimeoutError
-from flower_federation.runs_report import Round
+from flower_federation.runs_report import Refusal, Round
 from pulumi_flower.control import LogPiece, Run
 from pulumi_flower.errors import RefusedError, SuperLinkError, UnreachableError
 
@@ -85,6 +85,23 @@ def test_the_end_of_the_log_that_the_stream_left_out_is_asked_for_after_the_run(
     _, _, told = superlink.follow()
     assert [each.number for each in told] == [1, 2]
     assert superlink.asked_after == [0.0, 1.0]
+
+
+def test_nodes_that_refuse_are_told_at_once_and_kept_beside_the_rounds() -> None:
+    refused = json.dumps({"round": 1, "failed": 1, "asked": 3, "code": 7, "reason": "not verified"})
+    superlink = Scripted(logs=[[piece(f"{refused}\n{report(1)}\n", 1.0)], []], runs=[COMPLETED])
+    told: list[Refusal] = []
+    follower = Follower(
+        superlink,
+        RUN_ID,
+        on_round=lambda ended: None,
+        on_refusal=told.append,
+        clock=superlink.clock,
+        sleep=superlink.sleep,
+    )
+    follower.follow(deadline=100)
+    assert told == follower.refusals == [Refusal(number=1, nodes=1, asked=3, code=7, reason="not verified")]
+    assert [each.number for each in follower.rounds] == [1]
 
 
 def test_a_long_silence_is_no_end() -> None:

@@ -8,9 +8,19 @@ import json
 import pytest
 from rich.console import Console
 
-from flower_federation.runs_report import LineReader, Round, RunResult, parse_round, rounds_table
+from flower_federation.runs_report import (
+    LineReader,
+    Refusal,
+    Round,
+    RunResult,
+    parse_refusal,
+    parse_round,
+    rounds_table,
+)
 
 LINE = '{"round": 2, "loss": 0.125, "accuracy": 0.98, "nodes": 3, "examples": 57, "seconds": 12.5}'
+REFUSED = '{"round": 1, "failed": 1, "asked": 3, "code": 7, "reason": "The FAB could not be verified."}'
+REFUSAL = Refusal(number=1, nodes=1, asked=3, code=7, reason="The FAB could not be verified.")
 ROUND = Round(number=2, loss=0.125, accuracy=0.98, nodes=3, examples=57, seconds=12.5)
 
 
@@ -39,6 +49,26 @@ def test_any_other_line_is_no_round(line: str) -> None:
 @pytest.mark.parametrize("part", sorted(json.loads(LINE)))
 def test_a_line_without_one_part_is_no_round(part: str) -> None:
     assert parse_round(json.dumps({name: value for name, value in json.loads(LINE).items() if name != part})) is None
+
+
+def test_nodes_that_refused_are_read_and_told_in_words_that_name_the_setting() -> None:
+    assert parse_refusal(f"  {REFUSED}\r") == REFUSAL
+    assert parse_round(REFUSED) is None
+    assert parse_refusal(LINE) is None
+    assert str(REFUSAL).startswith("1 of 3 nodes sent no result: The FAB could not be verified. (code 7)")
+    assert "trustedEntities" in str(REFUSAL)
+
+
+def test_an_error_of_an_app_is_no_question_of_signatures() -> None:
+    crashed = parse_refusal(REFUSED.replace("7", "2").replace("The FAB could not be verified.", "KeyError: 'a'"))
+    assert str(crashed) == "1 of 3 nodes sent no result: KeyError: 'a' (code 2)"
+
+
+@pytest.mark.parametrize("part", sorted(json.loads(REFUSED)))
+def test_a_line_without_one_part_is_no_refusal(part: str) -> None:
+    assert (
+        parse_refusal(json.dumps({name: value for name, value in json.loads(REFUSED).items() if name != part})) is None
+    )
 
 
 def test_a_line_that_pieces_cut_in_two_is_put_together() -> None:

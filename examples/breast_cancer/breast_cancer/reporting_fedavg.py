@@ -64,13 +64,13 @@ class ReportingFedAvg(FedAvg):
 
 
 def _tell_refusals(server_round: int, replies: list[Message]) -> str:
-    """Print what nodes replied instead of a result, with how many did; the same for an error's text."""
+    """Print a JSON line for each reason that nodes gave instead of a result; the same as a text, for an error."""
     errors = Counter((reply.error.code, reply.error.reason or "") for reply in replies if reply.has_error())
     # A ClientApp's own error has a traceback as its reason: its last line tells most.
-    said = [
-        f"{count} of {len(replies)} nodes: {(reason.strip().splitlines() or ['no reason'])[-1]} (code {code})"
-        for (code, reason), count in sorted(errors.items())
-    ]
-    for line in said:
-        print(f"round {server_round}: {line}", flush=True)
-    return "".join(f"; {line}" for line in said)
+    text = ""
+    for (code, reason), count in sorted(errors.items()):
+        said = (reason.strip().splitlines() or ["no reason"])[-1]
+        report = {"round": server_round, "failed": count, "asked": len(replies), "code": code, "reason": said}
+        print(json.dumps(report), flush=True)
+        text += f"; {count} of {len(replies)} nodes: {said} (code {code})"
+    return text
