@@ -93,3 +93,17 @@ def federation(zones_only: Project, empty_zones: dict[str, dict[str, dict[int, s
         project.up(stack)
     project.wait_online(project.control(), THREE_NODES)
     return project
+
+
+@pytest.fixture(scope="session")
+def one_operator(tmp_path_factory: pytest.TempPathFactory, timings: list[Timing]) -> Iterator[Project]:
+    """Another federation, with one passphrase: one operator runs all stacks, as `federation rotate` expects."""
+    project = Project(folder=tmp_path_factory.mktemp("rotation"), timings=timings)
+    try:
+        project.prepare()
+        project.start_zones()
+        ended = project.federation("up", "--json")
+        assert ended.returncode == 0, ended.text
+        yield project
+    finally:
+        project.close()

@@ -1,6 +1,6 @@
 """Certificates rotated, a CA exchanged, a node and a zone revoked, while runs are in progress and nodes stay.
 
-A federation of its own, with one passphrase: one operator runs all stacks, as `federation rotate` expects. Each test
+The federation of `test_e2e_9_lifetimes.py`: one operator runs all stacks, as `federation rotate` expects. Each test
 goes on from where the one before it left off, and prints the times that it measured.
 """
 
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -36,16 +36,8 @@ RUN_TIMEOUT_S = 300.0
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, timings: list[Timing]) -> Iterator[Project]:
-    made = Project(folder=tmp_path_factory.mktemp("rotation"), timings=timings)
-    try:
-        made.prepare()
-        made.start_zones()
-        ended = made.federation("up", "--json")
-        assert ended.returncode == 0, ended.text
-        yield made
-    finally:
-        made.close()
+def project(one_operator: Project) -> Project:
+    return one_operator
 
 
 class RunInProgress:
