@@ -81,7 +81,7 @@ def variables(layout: Layout, *, offline: bool) -> dict[str, str]:
     values = {
         "PULUMI_HOME": str(layout.pulumi_home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_BACKEND_URL": f"file://{layout.backend}",
+        "PULUMI_BACKEND_URL": backend_url(layout.backend),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(layout.passphrase_file),
         "FLWR_HOME": str(layout.flwr_home),
         "FLWR_TELEMETRY_ENABLED": "0",
@@ -90,6 +90,24 @@ def variables(layout: Layout, *, offline: bool) -> dict[str, str]:
     if offline:
         values["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     return values
+
+
+def backend_url(folder: Path) -> str:
+    """The URL of a local backend.
+
+    Without `metadata=skip` the engine writes a file of attributes beside each checkpoint, and in place, so a reader
+    at that moment gets "failed to load checkpoint: EOF" (engine 3.259.0, 2026-11-24). The checkpoint itself is replaced
+    at once, and its attributes are of no use.
+
+    Args:
+        folder: Absolute path.
+    """
+    return f"file://{folder}?metadata=skip"
+
+
+def backend_folder(url: str) -> Path | None:
+    """The folder of a local backend; None for any other."""
+    return Path(url.removeprefix("file://").partition("?")[0]) if url.startswith("file://") else None
 
 
 def merged(environ: Mapping[str, str], layout: Layout, *, offline: bool) -> dict[str, str]:

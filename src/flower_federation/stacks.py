@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pulumi import automation
 
-from flower_federation.environment import Layout
+from flower_federation.environment import Layout, backend_folder
 from flower_federation.errors import InputError, ToolError
 from flower_federation.operations_engine import InterruptibleCommand
 from flower_federation.operations_locks import remove_stale_locks
@@ -257,8 +257,8 @@ class Stacks:
         return self._layout.project / STACKS_FOLDER / f"Pulumi.{stack.name}.yaml"
 
     def _free(self, stack: StackFile) -> None:
-        if str(self._environment.get("PULUMI_BACKEND_URL", "")).startswith("file://"):
-            backend = Path(self._environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        backend = backend_folder(str(self._environment.get("PULUMI_BACKEND_URL", "")))
+        if backend is not None:
             for lock in remove_stale_locks(backend, stack.full_name):
                 self._say(f"{stack.name}: removed the lock of process {lock.pid}, which is gone")
 

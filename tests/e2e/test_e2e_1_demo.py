@@ -138,6 +138,13 @@ def test_up_by_the_plain_command_line_finds_nothing_to_do_where_the_demo_was(
         assert lines[1].startswith("Duration:"), text
 
 
+def test_nothing_lies_beside_a_checkpoint_that_is_written_in_place(interrupted: Project) -> None:
+    """Who reads a stack while it is written would meet a half-written file."""
+    files = [path for path in (interrupted.layout.backend / ".pulumi" / "stacks").rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if path.suffix == ".attrs"]
+
+
 def test_a_zone_that_leaves_has_its_keys_revoked_and_the_others_stay_online(
     interrupted: Project, result: dict[str, Any]
 ) -> None:

@@ -17,6 +17,8 @@ from flower_federation.environment import (
     MARK_PREFIX,
     Layout,
     activation,
+    backend_folder,
+    backend_url,
     make_state,
     merged,
     variables,
@@ -96,7 +98,7 @@ def test_what_the_user_changes_while_active_survives_deactivating(tmp_path: Path
 def test_activating_a_second_clone_leaves_the_first_ones_state_alone(tmp_path: Path, program: str) -> None:
     first, second = layout(tmp_path, "first"), layout(tmp_path, "second")
     script = f". '{activate_file(tmp_path, first)}'\n. '{activate_file(tmp_path, second)}'"
-    assert shell(program, script)["PULUMI_BACKEND_URL"] == f"file://{second.backend}"
+    assert shell(program, script)["PULUMI_BACKEND_URL"] == backend_url(second.backend)
 
 
 def test_programs_that_skip_activation_see_the_same_variables(tmp_path: Path) -> None:
@@ -160,3 +162,16 @@ def test_no_variable_holds_the_passphrase(tmp_path: Path) -> None:
     clone = layout(tmp_path)
     make_state(clone, randomness=b"\x03" * 32)
     assert not any("03" * 32 in value for value in variables(clone, offline=False).values())
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        (backend_url(Path("/srv/with space/backend")), Path("/srv/with space/backend")),
+        ("file:///srv/backend", Path("/srv/backend")),
+        ("s3://states?region=eu-central-1", None),
+        ("", None),
+    ],
+)
+def test_only_a_local_backend_has_a_folder(url: str, folder: Path | None) -> None:
+    assert backend_folder(url) == folder
