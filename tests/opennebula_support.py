@@ -10,15 +10,17 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import pytest
 import requests
 
 from pulumi_opennebula.provider.client.oned import Oned
@@ -27,6 +29,7 @@ from pulumi_opennebula.provider.zone import Zone
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+Ended: TypeAlias = subprocess.CompletedProcess[str]
 VARIABLES = (
     "OPENNEBULA_ENDPOINT",
     "OPENNEBULA_FLOW_ENDPOINT",
@@ -80,6 +83,39 @@ class TestZone:
         return answer.json() if answer.content else None
 
 
+def engine_environment(folder: Path, zone: Mapping[str, str]) -> dict[str, str]:
+    """Environment of an engine that knows one zone, and keeps state and home in a folder.
+
+    Args:
+        folder: for the engine's home; its `state` folder is the backend.
+        zone: variables that name the zone; empty: none.
+    """
+    return {
+        **{name: value for name, value in os.environ.items() if name not in VARIABLES},
+        **zone,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+
+
+def ran(*command: str | Path, folder: Path, environment: Mapping[str, str], timeout_s: float = 280) -> Ended:
+    """Run a program to its end, with nothing to read."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
 @contextmanager
 def a_zone(folder: Path) -> Iterator[TestZone]:
     """The zone of the environment, or a zonebox that is stopped at the end."""
@@ -123,29 +159,15 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """Environment of the engine."""
-        return {
-            **{name: value for name, value in os.environ.items() if name not in VARIABLES},
-            **self.zone.environment,
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_HOME": str(self.folder / "home"),
-            "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE": "test",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            **self.extra,
-        }
+        return {**engine_environment(self.folder, self.zone.environment), **self.extra}
 
     def pulumi(self, *arguments: str, fails: bool = False) -> str:
         """Run the engine and return what it says."""
-        result = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive", "--color", "never"],
-            cwd=self.folder,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=150,
-            check=False,
+        result = ran(
+            *("pulumi", *arguments, "--non-interactive", "--color", "never"),
+            folder=self.folder,
+            environment=self.environment(),
+            timeout_s=150,
         )
         output = result.stdout + result.stderr
         assert (result.returncode != 0) == fails, output
@@ -175,3 +197,23 @@ class Project:
         """Resource name -> its entry in the state, secrets as ciphertext."""
         deployment = json.loads(self.pulumi("stack", "export"))["deployment"]
         return {entry["urn"].rsplit("::", 1)[1]: entry for entry in deployment.get("resources") or []}
+
+
+@pytest.fixture(scope="module")
+def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestZone]:
+    """A zone of the module's own; import it where it is used."""
+    with a_zone(tmp_path_factory.mktemp("zone")) as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path, zone: TestZone) -> Iterator[Project]:
+    """A project of the test's own on the module's zone, whose resources are removed at the end."""
+    project = Project(folder=tmp_path / "project", zone=zone).prepare()
+    yield project
+    project.destroy()
+
+
+def squeezed(text: str) -> str:
+    """What the engine says, without what it puts in to align it."""
+    return re.sub(r" +", " ", text).replace(" :", ":")

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.opennebula_endpoints import REASON, ROOT
-from tests.opennebula_support import BIN, VARIABLES
+from tests.opennebula_support import BIN, VARIABLES, ran
+from tests.patience import PATIENCE_S
 from zonebox.loopback import free_address
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -42,7 +43,7 @@ QUICK = (
 
 
 def zonebox(*arguments: str) -> str:
-    done = subprocess.run([BIN / "zonebox", *arguments], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([BIN / "zonebox", *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     return done.stdout
 
 
@@ -61,15 +62,10 @@ def test_the_tests_run_against_a_zone_that_only_the_environment_names(tmp_path: 
             "OPENNEBULA_PASSWORD": password,
             "OPENNEBULA_CA_FILE": ends["ca"],
         }
-        done = subprocess.run(
-            [sys.executable, "-c", WITHOUT_ZONEBOX, "-p", "no:zonebox", "-p", "no:cacheprovider", QUICK],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=280,
-            check=False,
+        done = ran(
+            *(sys.executable, "-c", WITHOUT_ZONEBOX, "-p", "no:zonebox", "-p", "no:cacheprovider", QUICK),
+            folder=ROOT,
+            environment=environment,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert re.search(r"1 passed", done.stdout)
@@ -81,23 +77,9 @@ def test_the_tests_run_against_a_zone_that_only_the_environment_names(tmp_path: 
 
 def test_what_needs_zonebox_itself_is_skipped_there_and_says_why() -> None:
     environment = {**os.environ, "OPENNEBULA_ENDPOINT": "https://127.0.0.1:9/RPC2"}
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "tests/integration/test_opennebula_every_type.py",
-        ],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    tests = "tests/integration/test_opennebula_every_type.py"
+    done = ran(
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests), folder=ROOT, environment=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert REASON in done.stdout

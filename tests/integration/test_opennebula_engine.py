@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.opennebula_support import Project, TestZone, a_zone
+from tests.opennebula_support import Project, TestZone, project, zone
 from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+__all__ = ["project", "zone"]
 
 FEDERATION = """
 group = one.SecurityGroup(
@@ -110,19 +110,6 @@ pulumi.export("image", one.get_image_output(name=image.name).id)
 """
 POOLS = ("secgrouppool", "vnpool", "imagepool", "templatepool")
 EVERY = (-2, -1, -1)
-
-
-@pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestZone]:
-    with a_zone(tmp_path_factory.mktemp("zone")) as running:
-        yield running
-
-
-@pytest.fixture
-def project(tmp_path: Path, zone: TestZone) -> Iterator[Project]:
-    project = Project(folder=tmp_path / "project", zone=zone).prepare()
-    yield project
-    project.destroy()
 
 
 @pytest.fixture(scope="module")

@@ -7,31 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from pulumi_opennebula.definitions import RESOURCES
-from tests.opennebula_support import REPOSITORY, Project, TestZone, a_zone
+from tests.opennebula_support import REPOSITORY, Project, TestZone, project, zone
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+__all__ = ["project", "zone"]
 
 EXAMPLES = sorted((REPOSITORY / "docs" / "reference" / "opennebula" / "examples").glob("*.py"))
 PROGRAM = "import runpy\n" + "".join(f"runpy.run_path({str(path)!r})\n" for path in EXAMPLES)
-
-
-@pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestZone]:
-    with a_zone(tmp_path_factory.mktemp("zone")) as running:
-        yield running
-
-
-@pytest.fixture
-def project(tmp_path: Path, zone: TestZone) -> Iterator[Project]:
-    project = Project(folder=tmp_path / "project", zone=zone).prepare()
-    yield project
-    project.destroy()
 
 
 def test_every_example_comes_up_shows_no_drift_and_is_gone_afterwards(project: Project) -> None:

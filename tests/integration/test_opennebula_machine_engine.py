@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pulumi_opennebula.provider.templates import body_of, children, text_at
-from tests.opennebula_support import Project, TestZone, a_zone
+from tests.opennebula_support import Project, TestZone, project, squeezed, zone
 from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+__all__ = ["project", "zone"]
 
 BASE = """
 network = one.VirtualNetwork("network", name=f"network-{TAG}", type="dummy", bridge="br0")
@@ -71,19 +71,6 @@ vm = one.VirtualMachine(
 """
 
 
-@pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestZone]:
-    with a_zone(tmp_path_factory.mktemp("zone")) as running:
-        yield running
-
-
-@pytest.fixture
-def project(tmp_path: Path, zone: TestZone) -> Iterator[Project]:
-    project = Project(folder=tmp_path / "project", zone=zone).prepare()
-    yield project
-    project.destroy()
-
-
 def number(project: Project, name: str = "vm") -> int:
     return int(project.state()[name]["id"])
 
@@ -98,10 +85,6 @@ def rests(zone: TestZone, vm: int, name: str = "LCM_STATE", wanted: str = "3") -
     end = time.monotonic() + PATIENCE_S
     while text_at(body_of(zone.call("vm.info", vm)), name) != wanted:
         assert time.monotonic() < end, "the VM does not come to rest"
-
-
-def squeezed(text: str) -> str:
-    return re.sub(r" +", " ", text).replace(" :", ":")
 
 
 def vectors(body: dict[str, Any], name: str) -> list[dict[str, str]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.opennebula_support import Project, TestZone, a_zone
+from tests.opennebula_support import Project, project, squeezed, zone
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+__all__ = ["project", "zone"]
 
 OBJECTS = """
 group = one.VirtualMachineGroup(
@@ -79,25 +79,8 @@ pulumi.export("zone", one.get_zone(id=0).endpoint)
 """
 
 
-@pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestZone]:
-    with a_zone(tmp_path_factory.mktemp("zone")) as running:
-        yield running
-
-
-@pytest.fixture
-def project(tmp_path: Path, zone: TestZone) -> Iterator[Project]:
-    project = Project(folder=tmp_path / "project", zone=zone).prepare()
-    yield project
-    project.destroy()
-
-
 def numbers(project: Project) -> dict[str, int]:
     return {name: int(entry["id"]) for name, entry in project.state().items() if entry.get("id", "").isdigit()}
-
-
-def squeezed(text: str) -> str:
-    return re.sub(r" +", " ", text).replace(" :", ":")
 
 
 def leftovers(project: Project) -> list[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.opennebula_support import Project, TestZone, a_zone
+from tests.opennebula_support import Project, project, zone
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+__all__ = ["project", "zone"]
 
 FIRST = {"LOCK": "USE", "HOLDS": ["10.7.0.12", "10.7.0.11"], "SIZE": 10, "PERSISTENT": True, "TEXT": "first"}
 SECOND = {"LOCK": None, "HOLDS": ["10.7.0.11", "10.7.0.14"], "SIZE": 12, "PERSISTENT": False, "TEXT": "second"}
@@ -143,19 +143,6 @@ stpl = one.ServiceTemplate(
     ),
 )
 """
-
-
-@pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestZone]:
-    with a_zone(tmp_path_factory.mktemp("zone")) as running:
-        yield running
-
-
-@pytest.fixture
-def project(tmp_path: Path, zone: TestZone) -> Iterator[Project]:
-    project = Project(folder=tmp_path / "project", zone=zone).prepare()
-    yield project
-    project.destroy()
 
 
 def program(values: dict[str, object]) -> str:

@@ -9,14 +9,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.opennebula_support import REPOSITORY, Project, TestZone, a_zone
+from tests.opennebula_support import REPOSITORY, Project, TestZone, zone
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+__all__ = ["zone"]
 
 PAGE = (REPOSITORY / "docs" / "opennebula-bridged.md").read_text(encoding="utf-8")
 PROGRAM = """
@@ -27,12 +27,6 @@ addresses = one.VirtualNetworkAddressRange(
 )
 machine = one.Template("machine", name=f"machine-{TAG}", cpu=0.1, memory=64, context={"NETWORK": "YES"})
 """
-
-
-@pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestZone]:
-    with a_zone(tmp_path_factory.mktemp("zone")) as running:
-        yield running
 
 
 def test_a_new_stack_takes_over_and_the_old_one_is_forgotten(zone: TestZone, tmp_path: Path) -> None:
