@@ -12,6 +12,8 @@ from pathlib import Path
 
 from components.errors import RefusalError
 from infra.config_reader import Problems, Section
+from pulumi_opennebula.errors import ConfigurationError
+from pulumi_opennebula.one_auth import read_one_auth
 
 CLOUD_KEYS = (
     "endpoint",
@@ -126,21 +128,15 @@ def _read_credentials(section: Section, machine: Surroundings, secret_keys: froz
 
 def _read_one_auth(path: Path, *, named_by: str) -> Credentials:
     try:
-        username, colon, password = path.read_text(encoding="utf-8").strip().partition(":")
-    except OSError as error:
+        username, password = read_one_auth(path)
+    except ConfigurationError as error:
         raise RefusalError(
-            value=f"zone credentials: {path} ({error.strerror})",
-            rule=f"the file that {named_by} names exists and can be read",
-            reason="it holds the zone's user and password",
-            remedy="start the embedded zone that writes it (scripts/demo), or name another file",
+            value=f"zone credentials: {error.value}",
+            rule=error.rule,
+            reason=error.reason,
+            remedy=f"correct the file that {named_by} names, or name another one; an embedded zone writes its own when "
+            "it starts (scripts/demo)",
         ) from error
-    if not (username and colon and password):
-        raise RefusalError(
-            value=f"zone credentials: {path} (content not shown)",
-            rule="the file holds one line, user:password, as OpenNebula's one_auth does",
-            reason="both are sent with every call",
-            remedy=f"correct the file that {named_by} names",
-        )
     return Credentials(username=username, password=password, source=f"the file that {named_by} names")
 
 

@@ -15,6 +15,7 @@ import yaml
 from flower_federation.errors import FederationError, InputError, ToolError
 from flower_federation.stacks import PROJECT, STACKS_FOLDER
 from pulumi_opennebula.errors import MistakeError, OpenNebulaError
+from pulumi_opennebula.one_auth import read_one_auth
 from pulumi_opennebula.provider.settings import ZoneSettings, settings_of
 from pulumi_opennebula.provider.zone import Zone
 
@@ -47,9 +48,9 @@ def zone_settings(*, stack: str | None, project: Path, environ: Mapping[str, str
             values["caFile"] = str(project / Path(str(config["caFile"])).expanduser())
         if config.get("oneAuthFile"):
             auth = project / Path(str(config["oneAuthFile"])).expanduser()
-    if auth is not None and "username" not in values:
-        values["username"], values["password"] = _one_auth(auth)
     try:
+        if auth is not None and "username" not in values:
+            values["username"], values["password"] = read_one_auth(auth)
         return settings_of(values, environment)
     except OpenNebulaError as error:
         raise translated(error) from error
@@ -94,23 +95,3 @@ def _stack_config(stack: str, project: Path) -> dict[str, Any]:
             reason="its file says where the zone is",
             remedy="name one of these, or leave --stack out and set OPENNEBULA_ENDPOINT and the like",
         ) from error
-
-
-def _one_auth(path: Path) -> tuple[str, str]:
-    try:
-        username, colon, password = path.read_text(encoding="utf-8").strip().partition(":")
-    except OSError as error:
-        raise InputError(
-            given=f"{path}: {error.strerror}",
-            rule="it is there and readable",
-            reason="it holds the zone's user and password",
-            remedy="start the zone that writes it, or set OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD",
-        ) from error
-    if not (username and colon and password):
-        raise InputError(
-            given=f"{path} (content not shown)",
-            rule="it holds one line, user:password",
-            reason="both are sent with every call",
-            remedy="correct the file",
-        )
-    return username, password

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pulumi_opennebula.errors import ConfigurationError, CredentialsError
+from pulumi_opennebula.one_auth import read_one_auth
 from pulumi_opennebula.provider.client.oned import AUTHENTICATION, refusal
 from pulumi_opennebula.provider.client.oneflow import UNAUTHORIZED, OneFlow
 from pulumi_opennebula.provider.settings import REQUEST_TIMEOUT_S, settings_of
@@ -103,3 +104,17 @@ def test_wrong_settings_are_refused_with_value_and_remedy(change: dict[str, Any]
     assert caught.value.value == value
     assert remedy in caught.value.remedy
     assert "hush" not in str(caught.value)
+
+
+def test_user_and_password_are_read_from_a_file_whose_content_no_error_shows(tmp_path: Path) -> None:
+    file = tmp_path / "one_auth"
+    file.write_text("ann:pass:word\n")
+    assert read_one_auth(file) == ("ann", "pass:word")
+    for content in (b"hush\n", b":hush", b"hush:\n", b"hush:\xff"):
+        file.write_bytes(content)
+        with pytest.raises(ConfigurationError, match="name another") as refused:
+            read_one_auth(file)
+        assert str(file) in refused.value.value
+        assert "hush" not in str(refused.value)
+    with pytest.raises(ConfigurationError, match=r"No such file.*Start the zone that writes it"):
+        read_one_auth(tmp_path / "missing")
