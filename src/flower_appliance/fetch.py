@@ -16,6 +16,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 
+from flower_appliance.archives import unpack
 from flower_appliance.errors import Problem
 from flower_appliance.files import Owner
 from flower_appliance.places import whole_folder
@@ -82,8 +83,7 @@ def _download(wanted: Fetch, incoming: Path, content: Path, stop: threading.Even
         )
     if tarfile.is_tarfile(file):
         with tarfile.open(file) as archive:
-            # Refuses absolute paths, links that lead out, devices; takes set-uid bits and owners away.
-            archive.extractall(content, filter="data")
+            unpack(archive, content)
     else:
         file.rename(content / (Path(unquote(urlsplit(wanted.url).path)).name or "data"))
 

@@ -243,7 +243,11 @@ def _export(project: Path, commit: str, target: Path) -> None:
     with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
         _git(project, "archive", "--format=tar", f"--output={archive.name}", commit, given=f"commit {commit}")
         with tarfile.open(archive.name) as tar:
-            tar.extractall(target, filter="data")
+            # The archive is git's own, of this repository. Python has filters since 3.11.4; Debian 12 has 3.11.2.
+            if hasattr(tarfile, "data_filter"):
+                tar.extractall(target, filter="data")
+            else:
+                tar.extractall(target)  # noqa: S202 - see above
     if not (target / STACKS_FOLDER).is_dir():
         raise InputError(
             given=f"commit {commit[:12]}",

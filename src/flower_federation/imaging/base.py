@@ -33,15 +33,24 @@ _TAR = "base.tar"
 _INITRD_MODULES = "virtio_pci virtio_blk virtio_scsi ahci sd_mod sr_mod ext4 isofs"
 
 
-def check_tools(which: Mapping[str, str | None] | None = None) -> None:
+def check_tools(which: Mapping[str, str | None] | None = None, *, user_id: int | None = None) -> None:
     """Refuse to start where a build could not end.
 
     Args:
         which: Program -> path, for tests; by default PATH is searched.
+        user_id: Of this process, for tests.
 
     Raises:
         MachineError: Not root, another architecture, or a tool is missing.
     """
+    user = os.geteuid() if user_id is None else user_id
+    if user != 0:
+        raise MachineError(
+            given=f"user id {user}",
+            rule="scripts/image build runs as root",
+            reason="files of the image belong to root and to service users, and the initial RAM disk is made inside it",
+            remedy="run it with sudo, or in a container as root",
+        )
     found = which if which is not None else {tool: shutil.which(tool) for tool in TOOLS}
     missing = sorted({TOOLS[tool] for tool in TOOLS if found.get(tool) is None})
     if missing:
@@ -50,13 +59,6 @@ def check_tools(which: Mapping[str, str | None] | None = None) -> None:
             rule="building an image needs them on PATH",
             reason="each makes a part of the disk, and none is worth writing again",
             remedy=f"apt-get install {' '.join(missing)}",
-        )
-    if os.geteuid() != 0:
-        raise MachineError(
-            given=f"user id {os.geteuid()}",
-            rule="scripts/image build runs as root",
-            reason="files of the image belong to root and to service users, and the initial RAM disk is made inside it",
-            remedy="run it with sudo, or in a container as root",
         )
     if platform.machine() != "x86_64":
         raise MachineError(

@@ -12,9 +12,15 @@ from zonebox.drivers.qemu import OVMF
 from zonebox.drivers.qemu import TOOLS as QEMU_TOOLS
 
 BOOT_TOOLS: Mapping[str, str] = {**NSPAWN_TOOLS, **QEMU_TOOLS}
+_SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
-def missing_packages(which: Callable[[str], str | None] = shutil.which, *, ovmf: Path = OVMF) -> list[str]:
+def find_program(name: str) -> str | None:
+    """A program of PATH, or of where root has more: a user's PATH on Debian lacks the folders of system programs."""
+    return shutil.which(name) or shutil.which(name, path=_SYSTEM_PATH)
+
+
+def missing_packages(which: Callable[[str], str | None] = find_program, *, ovmf: Path = OVMF) -> list[str]:
     """Debian packages that this machine lacks.
 
     Args:
