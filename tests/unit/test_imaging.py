@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from flower_federation.errors import InputError, MachineError
+from flower_federation.errors import InputError, MachineError, ToolError
 from flower_federation.imaging import recipe as recipes
 from flower_federation.imaging.base import TOOLS, check_tools
 from flower_federation.imaging.bootsector import BootCodeError, boot_code, core_image
 from flower_federation.imaging.disk import derived, grub_config, partition_table
 from flower_federation.imaging.payload import without
+from flower_federation.imaging.rootfs import check_imports
+from flower_federation.processes import Finished
 
 LOCK = """# header
 numpy==2.4.6 \\
@@ -28,7 +32,7 @@ tomli==2.5.0 ; python_version < '3.12' \\
 
 def test_the_shipped_recipe_has_its_variants_and_no_password_tool() -> None:
     recipe = recipes.load()
-    assert set(recipe.variants) == {"cpu", "sklearn", "gpu"}
+    assert set(recipe.variants) == {"cpu", "sklearn", "pytorch-cpu", "gpu"}
     assert "etc/ssh/ssh_host_*" in recipe.base.leave_out
 
 
@@ -40,8 +44,45 @@ def test_the_gpu_variant_is_the_cpu_one_with_a_kernel_that_has_drm() -> None:
     assert recipe.variant("gpu").leave_out == recipe.variant("cpu").leave_out
 
 
+def test_pytorch_is_added_to_the_cpu_variant_from_the_distribution_and_must_be_importable() -> None:
+    recipe = recipes.load()
+    cpu, pytorch = recipe.variant("cpu"), recipe.variant("pytorch-cpu")
+    base, packages = recipe.base_of(cpu).packages, recipe.base_of(pytorch).packages
+    assert packages[: len(base)] == base
+    assert "python3-torch" in packages[len(base) :]
+    assert pytorch.leave_out == cpu.leave_out
+    assert (pytorch.system_python, cpu.system_python) == (True, False), "an image's environment is its own otherwise"
+    assert "torch" in pytorch.imports
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("imports = 'torch'", "not a list"),
+        ("system_python = 'no'", "not true or false"),
+        ("adds = ['python3-torch']", "unknown key adds of variant v"),
+    ],
+)
+def test_a_variant_that_says_something_else_is_refused(line: str, fault: str) -> None:
+    text = resources.files("flower_federation.imaging").joinpath("appliance.toml").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match=fault):
+        recipes.parse(text.replace("[disk]", f"[variants.v]\n{line}\n[disk]"))
+
+
+def test_a_framework_that_the_image_cannot_import_is_no_image(tmp_path: Path) -> None:
+    asked: list[Sequence[str | Path]] = []
+
+    def run(argv: Sequence[str | Path], **_: object) -> Finished:
+        asked.append(argv)
+        return Finished(returncode=1, output="ImportError: libgone.so.1", seconds=0.1)
+
+    with pytest.raises(ToolError, match=r"importing torch, flwr[\s\S]*libgone\.so\.1[\s\S]*appliance\.toml"):
+        check_imports(tmp_path, ("torch",), run=run)
+    assert asked[0][:3] == ["chroot", tmp_path, "/opt/flower/bin/python"]
+
+
 def test_a_variant_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(InputError, match=r"'gpu9'[\s\S]*cpu, gpu, sklearn[\s\S]*remedy: choose one"):
+    with pytest.raises(InputError, match=r"'gpu9'[\s\S]*cpu, gpu, pytorch-cpu, sklearn[\s\S]*remedy: choose one"):
         recipes.load().variant("gpu9")
 
 
@@ -97,4 +138,9 @@ def test_the_newest_kernel_is_booted_with_its_own_initial_ram_disk(tmp_path: Pat
 
 def test_missing_tools_are_named_with_the_packages_that_have_them() -> None:
     with pytest.raises(MachineError, match=r"mtools[\s\S]*apt-get install mtools"):
-        check_tools(dict.fromkeys(TOOLS, "/bin/x") | {"mcopy": None})
+        check_tools(dict.fromkeys(TOOLS, "/bin/x") | {"mcopy": None}, user_id=0)
+
+
+def test_a_build_by_another_user_than_root_is_refused_for_that_and_not_for_tools_that_root_has() -> None:
+    with pytest.raises(MachineError, match=r"user id 1000[\s\S]*as root[\s\S]*sudo"):
+        check_tools(dict.fromkeys(TOOLS, None), user_id=1000)

@@ -113,7 +113,7 @@ def build_image(
         root.mkdir(mode=0o755)
         with console.step("root file system") as step:
             used_mib = make_root(
-                recipe, root, base_tar=base_tar, payload=payload, run=run_process, env=env,
+                recipe, variant, root, base_tar=base_tar, payload=payload, run=run_process, env=env,
                 appliance=Path(flower_appliance.__file__).parent, hook=hook,
                 overlay=Path(str(resources.files("flower_federation.imaging"))) / "overlay",
             )  # fmt: skip

@@ -92,7 +92,7 @@ def build_payload(
     return cache.get("image-payload", key, build, usable=lambda folder: (folder / "demo" / "data").is_dir())
 
 
-def lay_out(payload: Path, root: Path, *, appliance: Path, python: str) -> None:
+def lay_out(payload: Path, root: Path, *, appliance: Path, python: str, system_python: bool = False) -> None:
     """Put the environment and the appliance's code into a root file system.
 
     Args:
@@ -100,6 +100,7 @@ def lay_out(payload: Path, root: Path, *, appliance: Path, python: str) -> None:
         root: The guest's root folder.
         appliance: Folder of the package flower_appliance.
         python: The guest's Python version, such as 3.13.
+        system_python: Let the environment see the distribution's Python packages; its own come first.
     """
     prefix = root / PREFIX
     packages = prefix / "lib" / f"python{python}" / "site-packages"
@@ -111,7 +112,8 @@ def lay_out(payload: Path, root: Path, *, appliance: Path, python: str) -> None:
     shutil.copytree(payload / "demo" / "data", root / DEMO)
     for name in ("python", "python3"):
         (prefix / "bin" / name).symlink_to("/usr/bin/python3")
-    (prefix / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n", encoding="utf-8")
+    shown = "true" if system_python else "false"
+    (prefix / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = {shown}\n", encoding="utf-8")
 
 
 def _point_to_guest(program: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from flower_federation.errors import InputError
 
 _KEYS = {"name", "base", "variants", "disk"}
+_VARIANT_KEYS = {"leave_out", "replace", "add", "system_python", "imports"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,12 @@ class Variant:
     """Distributions of requirements/flower.lock that this variant does not install."""
     replace: Mapping[str, str] = field(default_factory=dict)
     """Debian package of the base -> the one that this variant has in its place."""
+    add: tuple[str, ...] = ()
+    """Debian packages that this variant has beside the base's."""
+    system_python: bool = False
+    """Flower's environment also sees the distribution's Python packages, after its own."""
+    imports: tuple[str, ...] = ()
+    """Modules that the image's own Python must be able to import together with Flower's, or there is no image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +75,8 @@ class Recipe:
 
     def base_of(self, variant: Variant) -> Base:
         """The base with the packages that a variant has in place of others."""
-        return replace(
-            self.base, packages=tuple(variant.replace.get(package, package) for package in self.base.packages)
-        )
+        packages = (variant.replace.get(package, package) for package in self.base.packages)
+        return replace(self.base, packages=(*packages, *variant.add))
 
     def variant(self, name: str) -> Variant:
         """The variant of that name.
@@ -106,12 +112,7 @@ def parse(text: str) -> Recipe:
         return Recipe(
             name=str(document["name"]),
             base=_base(document["base"]),
-            variants={
-                name: Variant(
-                    name=name, leave_out=_texts(body.get("leave_out", [])), replace=_names(body.get("replace", {}))
-                )
-                for name, body in document["variants"].items()
-            },
+            variants={name: _variant(name, body) for name, body in document["variants"].items()},
             disk=Disk(
                 seed=uuid.UUID(document["disk"]["seed"]),
                 esp_mib=int(document["disk"]["esp_mib"]),
@@ -137,6 +138,22 @@ def _base(section: Mapping[str, Any]) -> Base:
         packages=_texts(section["packages"]),
         leave_out=_texts(section["leave_out"]),
         masked_units=_texts(section["masked_units"]),
+    )
+
+
+def _variant(name: str, section: Mapping[str, Any]) -> Variant:
+    if unknown := set(section) - _VARIANT_KEYS:
+        raise KeyError(f"unknown key {sorted(unknown)[0]} of variant {name}")
+    system_python = section.get("system_python", False)
+    if not isinstance(system_python, bool):
+        raise TypeError(f"system_python of variant {name} is {system_python!r}, not true or false")
+    return Variant(
+        name=name,
+        leave_out=_texts(section.get("leave_out", [])),
+        replace=_names(section.get("replace", {})),
+        add=_texts(section.get("add", [])),
+        system_python=system_python,
+        imports=_texts(section.get("imports", [])),
     )
 
 

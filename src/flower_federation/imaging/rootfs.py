@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flower_federation.imaging import payload as payload_module
 from flower_federation.imaging.disk import grub_config
-from flower_federation.imaging.recipe import Recipe
+from flower_federation.imaging.recipe import Recipe, Variant
 from flower_federation.processes import Runner, require
 
 SERVICE_USER = "flower"
@@ -24,6 +24,7 @@ EXTRA_FOLDERS = ("etc/flower", "etc/flower/certs", "var/lib/flower", "var/log/fl
 
 def make_root(
     recipe: Recipe,
+    variant: Variant,
     root: Path,
     *,
     base_tar: Path,
@@ -38,6 +39,7 @@ def make_root(
 
     Args:
         recipe: What the image is.
+        variant: Which of its variants.
         root: The folder.
         base_tar: From `base.build_base`.
         payload: From `payload.build_payload`.
@@ -65,13 +67,17 @@ def make_root(
     tool(
         "tar", "--extract", "--numeric-owner", "--file", base_tar, "--directory", root, what="tar, unpacking the base,"
     )
-    payload_module.lay_out(payload, root, appliance=appliance, python=recipe.base.python)
+    payload_module.lay_out(
+        payload, root, appliance=appliance, python=recipe.base.python, system_python=variant.system_python
+    )
     # Bytecode is checked by nothing at run time: the image's files do not change.
     tool(
         "chroot", root, f"/{payload_module.PREFIX}/bin/python", "-m", "compileall", "-q", "-j", "2",
         "--invalidation-mode", "unchecked-hash", f"/{payload_module.PREFIX}/lib",
         what="compileall, which precompiles the environment,",
     )  # fmt: skip
+    if variant.imports:
+        check_imports(root, variant.imports, run=run)
     _add_user(root)
     for name in EXTRA_FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
@@ -91,6 +97,26 @@ def make_root(
     for mark in ("etc/.updated", "var/.updated"):
         (root / mark).touch()
     return _normalise(root, recipe.disk.epoch_s)
+
+
+def check_imports(root: Path, modules: tuple[str, ...], *, run: Runner) -> None:
+    """Import a variant's frameworks, and Flower after them, by the image's own Python.
+
+    Raises:
+        ToolError: One cannot be imported.
+    """
+    words = ", ".join((*modules, "flwr.clientapp"))
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
+    require(
+        run(
+            ["chroot", root, f"/{payload_module.PREFIX}/bin/python", "-c", f"import {words}"],
+            env=environment,
+            timeout_s=300,
+        ),
+        what=f"the image's Python, importing {words},",
+        reason="a variant is there for its frameworks, and a node without them is READY and fails every round",
+        remedy="see its last line; compare the variant's packages in appliance.toml with what that module needs",
+    )
 
 
 def choose_contextualisation(root: Path) -> None:
