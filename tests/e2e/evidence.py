@@ -1,13 +1,15 @@
 """Everything of a running federation that people or programs get to read, and what must not be found in it.
 
-Files that exist to hold a credential (one_auth, private keys, passphrases, CONTEXT disks) are no evidence: their modes
-are looked at instead.
+Files that exist to hold a credential (one_auth, private keys, passphrases) are no evidence: their modes are looked at
+instead. CONTEXT is evidence of its own, because some keys may be in it: one that a stack makes, or that comes with an
+own CA's certificate.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import Project, processes_of
+from tests.e2e_support import CENTRAL, Project, processes_of
 
 MARKER = b"PRIVATE KEY"
 _ALIGNMENTS = 3
@@ -69,6 +71,31 @@ def key_secret(name: str, pem: bytes) -> Secret:
         spellings |= secret_lines(text, numbers)
         spellings |= base64_spellings(text)
     return Secret(name=name, spellings=frozenset(spellings))
+
+
+def vm_keys(project: Project) -> list[Path]:
+    """Files with the private keys of VMs."""
+    certs = "vms/*/root/etc/flower/certs/*.key"
+    return [path for zone in project.zones.values() for path in sorted(zone.state.glob(certs))]
+
+
+def keys_of_the_state(project: Project) -> dict[str, bytes]:
+    """Private keys that the centre's state holds, encrypted: those of the CA and of whatever else the stack makes."""
+    pulumi = project.layout.bin / "pulumi"
+    export = project.succeed(pulumi, "stack", "export", "-s", CENTRAL, "--show-secrets", stack=CENTRAL, keep=False)
+    return {
+        item["urn"].rpartition("::")[2]: str(json.loads(item["outputs"]["privateKeyPem"]["plaintext"])).encode()
+        for item in json.loads(export)["deployment"]["resources"]
+        if item["type"] == "tls:index/privateKey:PrivateKey"
+    }
+
+
+def private_keys(project: Project) -> list[Secret]:
+    """Every private key of a federation that exists now, and what betrays one that no longer does."""
+    found = [marker()]
+    found += [key_secret(f"key in {path.relative_to(project.folder)}", path.read_bytes()) for path in vm_keys(project)]
+    found += [key_secret(f"key {name} of the state", pem) for name, pem in keys_of_the_state(project).items()]
+    return found
 
 
 def secret_numbers(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> list[bytes]:
@@ -138,6 +165,19 @@ def public_evidence(project: Project) -> Iterator[tuple[str, bytes]]:
         yield f"command line of process {pid}", command.encode()
     for zone in project.zones.values():
         yield from _zone_evidence(ZoneView(zone))
+
+
+def contexts(project: Project) -> Iterator[tuple[str, bytes]]:
+    """What VMs are told: CONTEXT as their disk has it, and as oned shows it of them and of their templates."""
+    for name, zone in project.zones.items():
+        view = ZoneView(zone)
+        for vm_id in view.vms():
+            yield f"VM {vm_id} of {name}, its CONTEXT among it", view.call("vm.info", vm_id).encode()
+            disk = zone.state / "vms" / str(vm_id) / "context" / "context.sh"
+            yield f"CONTEXT on the disk of VM {vm_id} of {name}", disk.read_bytes()
+        for template in view.pool("templatepool", -2, -1, -1):
+            id_ = int(template.findtext("ID") or "")
+            yield f"template {id_} of {name}", view.call("template.info", id_).encode()
 
 
 def _zone_evidence(view: ZoneView) -> Iterator[tuple[str, bytes]]:

@@ -17,9 +17,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from flower_federation import cli
 from tests.control_support import run_flwr
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import CENTRAL, FEDERATION_COMMAND, REPOSITORY, Project, Timing, wait_until
+from tests.e2e_support import CENTRAL, FEDERATION_COMMAND, REPOSITORY, Measured, Project, Timing, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -132,7 +133,9 @@ def test_an_exported_certificate_is_for_its_owner_alone(staffed: Project, tmp_pa
     assert "people" in refused.stderr
 
 
-def test_a_researcher_trains_and_stops_only_what_is_his_own(staffed: Project, tmp_path: Path) -> None:
+def test_a_researcher_trains_and_stops_only_what_is_his_own(
+    staffed: Project, tmp_path: Path, measured: Measured
+) -> None:
     app = str(REPOSITORY / "examples/breast_cancer")
     with (
         connected(staffed, *exported(staffed, "Ada", tmp_path / "ada"), "--home", str(tmp_path / "a")) as ada,
@@ -142,12 +145,15 @@ def test_a_researcher_trains_and_stops_only_what_is_his_own(staffed: Project, tm
         run_id = str(run["run-id"])
         refused = run_flwr(Path(grace["flwr_home"]), "stop", run_id)
         assert f"you did not start run {run_id}; Ada did" in refused["error-message"]
+        started = time.monotonic()
         assert run_flwr(Path(ada["flwr_home"]), "stop", run_id)["success"]
+        measured("flwr stop of a researcher's own run", time.monotonic() - started)
 
     wait_until(lambda: bool(lines(staffed, name="Ada", action="stop")), timeout_s=10, what=lambda: "Ada's stop")
     assert [line["run"] for line in lines(staffed, name="Ada", action="run")] == [run_id]
     assert [line["outcome"] for line in lines(staffed, name="Grace", action="stop")] == ["refused"]
     assert [line["outcome"] for line in lines(staffed, name="Ada", action="stop")] == ["done"]
+    assert [line["outcome"] for line in lines(staffed, name="Ada", action="connect")] == ["done"]
 
 
 def test_an_auditor_reads_and_is_refused_everything_else(staffed: Project, tmp_path: Path) -> None:
@@ -157,6 +163,8 @@ def test_an_auditor_reads_and_is_refused_everything_else(staffed: Project, tmp_p
         assert len(run_flwr(home, "supernode", "list")["nodes"]) == 3
         refused = run_flwr(home, "supernode", "unregister", node)
     assert "Your role, auditor, may not call unregister-node" in refused["error-message"]
+    wait_until(lambda: bool(lines(staffed, name="Eve", action="unregister")), timeout_s=10, what=lambda: "her refusal")
+    assert [line["outcome"] for line in lines(staffed, name="Eve", action="unregister")] == ["refused"]
 
 
 def test_the_operator_of_the_centre_needs_no_more_than_federation_connect(staffed: Project) -> None:
@@ -176,22 +184,38 @@ def test_the_stack_itself_enrolled_the_nodes_and_each_has_one_line(staffed: Proj
     )
 
 
-def test_the_audit_is_whole_up_to_the_head_that_the_zone_shows_and_a_cut_is_found(
-    staffed: Project, tmp_path: Path
+def test_the_exported_audit_is_whole_up_to_the_head_that_the_zone_shows_and_all_tampering_is_found(
+    staffed: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wait_until(lambda: bool(published_head(staffed)), timeout_s=30, what=lambda: "FL_AUDIT_HEAD")
     head = published_head(staffed)
+    # What the log pipeline gets: every line of the audit, among what the service says beside it.
+    exported = audit_file(staffed).with_name("flower-audit.log")
+    chain = audit_file(staffed).read_text().splitlines()
+    wait_until(lambda: chain[-1] in exported.read_text(), timeout_s=10, what=lambda: f"{chain[-1]} in {exported}")
+    whole = [line for line in exported.read_text().splitlines() if line.startswith("{")]
     copy = tmp_path / "audit.jsonl"
-    whole = audit_file(staffed).read_text()
 
-    copy.write_text(whole)
-    assert staffed.federation("audit", "verify", str(copy), "--head", head).returncode == 0
-    seq = int(head.partition(":")[0])
-    copy.write_text("".join(whole.splitlines(keepends=True)[: seq - 1]))
-    cut = staffed.federation("audit", "verify", str(copy), "--head", head)
-    assert (cut.returncode, "cut off" in cut.stdout) == (1, True), cut.text
-    copy.write_text(whole.replace('"name":"Ada"', '"name":"Eve"', 1))
-    assert staffed.federation("audit", "verify", str(copy)).returncode == 1
+    copy.write_text("\n".join(whole) + "\n")
+    ended = staffed.federation("audit", "verify", str(copy), "--head", head)
+    assert ended.returncode == 0, ended.text
+    assert whole[: len(chain)] == chain
+
+    def verified(lines: list[str]) -> tuple[int, str]:
+        """In this process, which is quicker."""
+        copy.write_text("\n".join(lines) + "\n")
+        status = cli.main(["audit", "verify", str(copy), "--head", head])
+        return status, capsys.readouterr().out
+
+    assert verified(whole)[0] == 0
+    seq, middle = int(head.partition(":")[0]), len(chain) // 2
+    cut, said = verified(whole[: seq - 1])
+    assert (cut, "cut off" in said) == (1, True), said
+    changed = [line.replace('"name":"Ada"', '"name":"Eve"') for line in whole]
+    moved = [*whole[:middle], whole[middle + 1], whole[middle], *whole[middle + 2 :]]
+    for tampered in (changed, [*whole[:middle], *whole[middle + 1 :]], moved, [*whole[:middle], *whole[middle - 1 :]]):
+        assert tampered != whole
+        assert verified(tampered)[0] == 1
 
 
 def test_no_private_key_is_in_the_audit_or_any_log_of_the_superlink(staffed: Project) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import json
 import stat
-from pathlib import Path
+import time
 
 import pytest
 
-from tests.e2e.evidence import Secret, found_in, key_secret, marker, public_evidence, text_secret
+from tests.e2e.evidence import Secret, found_in, marker, private_keys, public_evidence, text_secret, vm_keys
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import BERLIN, CENTRAL, STACKS, Project
+from tests.e2e_support import BERLIN, CENTRAL, STACKS, Measured, Project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -23,36 +23,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.ma
 @pytest.fixture(scope="module")
 def secrets(federation: Project) -> list[Secret]:
     """Every secret of the federation that exists in plain text somewhere."""
-    found = [marker()]
+    found = private_keys(federation)
     for name, zone in federation.zones.items():
         found.append(text_secret(f"password of {name}", ZoneView(zone).password))
     found += [text_secret(f"passphrase of {stack}", federation.passphrase(stack)) for stack in STACKS]
-    found += [
-        key_secret(f"key in {path.relative_to(federation.folder)}", path.read_bytes()) for path in node_keys(federation)
-    ]
-    found += [key_secret(f"key {name} of the state", pem) for name, pem in keys_of_the_state(federation).items()]
     return found
 
 
-def node_keys(federation: Project) -> list[Path]:
-    """Files with the private keys of VMs."""
-    certs = "vms/*/root/etc/flower/certs/*.key"
-    return [path for zone in federation.zones.values() for path in sorted(zone.state.glob(certs))]
-
-
-def keys_of_the_state(federation: Project) -> dict[str, bytes]:
-    """Private keys that the centre's state holds, encrypted: those of the CA, of the SuperLink, of whatever else."""
-    pulumi = federation.layout.bin / "pulumi"
-    export = federation.succeed(pulumi, "stack", "export", "-s", CENTRAL, "--show-secrets", stack=CENTRAL, keep=False)
-    return {
-        item["urn"].rpartition("::")[2]: str(json.loads(item["outputs"]["privateKeyPem"]["plaintext"])).encode()
-        for item in json.loads(export)["deployment"]["resources"]
-        if item["type"] == "tls:index/privateKey:PrivateKey"
-    }
-
-
 def test_the_search_would_find_each_secret_wherever_it_stood(federation: Project, secrets: list[Secret]) -> None:
-    for path in node_keys(federation):
+    for path in vm_keys(federation):
         pem, name = path.read_bytes(), f"key in {path.relative_to(federation.folder)}"
         for text in (pem, b"FL_KEY='" + base64.b64encode(pem) + b"'", json.dumps({"k": pem.decode()}).encode()):
             assert {marker().name, name} <= found_in(text, secrets)
@@ -63,13 +42,17 @@ def test_the_search_would_find_each_secret_wherever_it_stood(federation: Project
     for text in (session, base64.b64encode(session)):
         assert found_in(text, secrets) == {"password of berlin"}
     # Of the state: the federation's CA, bundles, the Control API's CA, and the stack as its client.
-    assert len(secrets) == 1 + 3 + 3 + len(node_keys(federation)) + 4
+    assert len(secrets) == 1 + 3 + 3 + len(vm_keys(federation)) + 4
 
 
-def test_no_state_log_document_or_answer_holds_a_secret(federation: Project, secrets: list[Secret]) -> None:
+def test_no_state_log_document_or_answer_holds_a_secret(
+    federation: Project, secrets: list[Secret], measured: Measured
+) -> None:
+    started = time.monotonic()
     evidence = list(public_evidence(federation))
 
     leaks = {where: found_in(content, secrets) for where, content in evidence}
+    measured(f"search of {len(evidence)} places for {len(secrets)} secrets", time.monotonic() - started)
     assert {where: found for where, found in leaks.items() if found} == {}
     assert [where for where, content in evidence if b"PRIVATE KEY" in content] == [], "not even there in clear"
     for part in (
@@ -107,7 +90,7 @@ def test_no_object_of_any_zone_holds_a_secret(federation: Project, secrets: list
 
 def test_every_file_that_exists_to_hold_a_secret_is_readable_by_its_owner_only(federation: Project) -> None:
     zones = federation.layout.state / "zones"
-    files = [*node_keys(federation), *zones.glob("*/one_auth"), *zones.glob("*/*.key")]
+    files = [*vm_keys(federation), *zones.glob("*/one_auth"), *zones.glob("*/*.key")]
     files += [*zones.glob("*/zonebox.sqlite*"), *zones.glob("*/vms/*/context/*")]
     assert len(files) >= 3 + 3 + 6 + 3 + 2 * 3
     modes = {str(path.relative_to(zones)): stat.S_IMODE(path.stat().st_mode) & 0o077 for path in files}

@@ -22,7 +22,7 @@ from flower_federation.rotation import served_certificate, urn
 from tests.e2e.ending_tls import ENDS_AT, home_with_it
 from tests.e2e.evidence import found_in, key_secret, marker, public_evidence
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import BERLIN, CENTRAL, PARIS, Ended, Project, wait_until
+from tests.e2e_support import BERLIN, CENTRAL, PARIS, Ended, Measured, Project, wait_until
 from tests.presence_support import Presence
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -107,7 +107,7 @@ def soon(left: timedelta) -> datetime:
 
 
 def test_a_key_of_the_stacks_own_takes_over_and_is_in_the_superlinks_vm_and_nowhere_else(
-    one_operator: Project,
+    one_operator: Project, measured: Measured
 ) -> None:
     project, client = one_operator, one_operator.control()
     (in_vm,) = server_keys(project).items()
@@ -118,7 +118,8 @@ def test_a_key_of_the_stacks_own_takes_over_and_is_in_the_superlinks_vm_and_nowh
 
     outputs = project.stack_outputs(CENTRAL)
     ((name, key),) = server_keys(project).items()
-    print(f"\nserver's key from its VM to the stack: {seconds:.1f} s; nodes away: {presence.longest_s:.1f} s")
+    measured("server's key from its VM to the stack", seconds)
+    measured("server's key from its VM to the stack: longest absence of a node", presence.longest_s)
     assert name != in_vm[0]
     assert public_part(key) == public_part(str(outputs["server_certificate"]).encode()) != public_part(in_vm[1])
     assert served_certificate(outputs["superlink_fleet_endpoint"], outputs["ca_certificate"])
@@ -135,14 +136,15 @@ def test_a_key_of_the_stacks_own_takes_over_and_is_in_the_superlinks_vm_and_nowh
         assert [found_in(path.read_bytes(), secrets) for path in contexts] == [set()] * len(contexts)
 
 
-def test_previews_warn_of_certificates_with_twenty_days_left(one_operator: Project) -> None:
+def test_previews_warn_of_certificates_with_twenty_days_left(one_operator: Project, measured: Measured) -> None:
     project = one_operator
     (ca,) = x509.load_pem_x509_certificates(str(project.stack_outputs(CENTRAL)["ca_certificate"]).encode())
     end = ca.not_valid_after_utc.isoformat()
 
     warned = previews(project, CENTRAL, BERLIN)
 
-    print("\nwarned of: " + ", ".join(f"{stack} {ended.seconds:.1f} s" for stack, ended in warned.items()))
+    for stack, ended in warned.items():
+        measured(f"certificates with 20 days left: preview of {stack} that warns", ended.seconds)
     assert [ended.returncode for ended in warned.values()] == [0, 0], [ended.text for ended in warned.values()]
     for what in (CA, "server certificate of the SuperLink", "certificate for join bundles"):
         assert f"{what}: expires at {end}, in 19 days. pulumi up replaces it; federation rotate " in words(
@@ -152,7 +154,7 @@ def test_previews_warn_of_certificates_with_twenty_days_left(one_operator: Proje
 
 
 def test_the_vm_makes_its_own_key_again_and_after_the_end_of_certificates_centre_and_zone_are_refused(
-    one_operator: Project,
+    one_operator: Project, measured: Measured
 ) -> None:
     project, client = one_operator, one_operator.control()
     (in_stack,) = server_keys(project).values()
@@ -162,7 +164,8 @@ def test_the_vm_makes_its_own_key_again_and_after_the_end_of_certificates_centre
         seconds = up_with_ends(project, end, replaced="ca")
     ((_, key),) = server_keys(project).items()
     outputs = project.stack_outputs(CENTRAL)
-    print(f"\nserver's key from the stack to its VM: {seconds:.1f} s; nodes away: {presence.longest_s:.1f} s")
+    measured("server's key from the stack to its VM", seconds)
+    measured("server's key from the stack to its VM: longest absence of a node", presence.longest_s)
     assert public_part(key) == public_part(str(outputs["server_certificate"]).encode()) != public_part(in_stack)
     assert {node: seen for node, seen in presence.seen.items() if seen != ["online"]} == {}
 
@@ -172,7 +175,8 @@ def test_the_vm_makes_its_own_key_again_and_after_the_end_of_certificates_centre
     after = everything(project)
     up = project.pulumi("up", "--yes", "--skip-preview", "--suppress-progress", stack=CENTRAL)
 
-    print("refused after the end: " + ", ".join(f"{each} {ended.seconds:.1f} s" for each, ended in refused.items()))
+    for stack, ended in refused.items():
+        measured(f"certificates that have ended: preview of {stack} that is refused", ended.seconds)
     with pytest.raises(ToolError, match="certificate has expired"):
         served_certificate(outputs["superlink_fleet_endpoint"], outputs["ca_certificate"])
     for ended in (*refused.values(), up):
@@ -184,15 +188,18 @@ def test_the_vm_makes_its_own_key_again_and_after_the_end_of_certificates_centre
     assert project.stack_outputs(CENTRAL) == outputs
 
 
-def test_the_one_command_that_it_names_renews_all_of_it_and_every_node_is_back(one_operator: Project) -> None:
+def test_the_one_command_that_it_names_renews_all_of_it_and_every_node_is_back(
+    one_operator: Project, measured: Measured
+) -> None:
     project = one_operator
     before = project.stack_outputs(CENTRAL)
 
     done = project.federation(*COMMAND.removeprefix("federation ").split(), "--json")
 
     assert done.returncode == 0, done.text
-    steps = "; ".join(f"{step['what']} {step['seconds']:.1f} s" for step in json.loads(done.stdout))
-    print(f"\nfrom an ended CA to every node online: {done.seconds:.1f} s ({steps})")
+    measured("from an ended CA to every node online", done.seconds)
+    for step in json.loads(done.stdout):
+        measured(f"from an ended CA to every node online: {step['what']}", float(step["seconds"]))
     outputs = project.stack_outputs(CENTRAL)
     assert outputs["ca_fingerprint"] != before["ca_fingerprint"]
     assert public_part(outputs["ca_certificate"].encode()) == public_part(before["ca_certificate"].encode())

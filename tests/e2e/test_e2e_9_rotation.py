@@ -1,7 +1,7 @@
 """Certificates rotated, a CA exchanged, a node and a zone revoked, while runs are in progress and nodes stay.
 
 The federation of `test_e2e_9_lifetimes.py`: one operator runs all stacks, as `federation rotate` expects. Each test
-goes on from where the one before it left off, and prints the times that it measured.
+goes on from where the one before it left off; the times that they measure stand at the end of the session's output.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flower_federation import cli
 from flower_federation.rotation import served_certificate
 from pulumi_flower.control import ControlClient, NodeState
-from tests.e2e.evidence import found_in, marker, public_evidence
+from tests.e2e.evidence import contexts, found_in, private_keys, public_evidence
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import BERLIN, CENTRAL, FEDERATION_COMMAND, PARIS, Project, Timing, wait_until
+from tests.e2e_support import BERLIN, CENTRAL, FEDERATION_COMMAND, PARIS, Measured, Project, Timing, wait_until
 from tests.presence_support import Presence
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -112,11 +114,16 @@ def client_of_the_moment(project: Project) -> Callable[[], ControlClient]:
     return lambda: ControlClient(certificate.endpoint, ca.read_text(), identity=certificate.identity, timeout_s=5.0)
 
 
-def audit_lines(project: Project, **wanted: str) -> list[dict[str, Any]]:
-    """Lines of the SuperLink's audit that say all of it."""
+def audit_file(project: Project) -> Path:
+    """The SuperLink's audit, in its VM."""
     view = ZoneView(project.zones["madrid"])
     (guest,) = (view.guest(vm_id) for vm_id in view.vms())
-    lines = [json.loads(line) for line in (guest / "var/log/flower/audit.jsonl").read_text().splitlines()]
+    return guest / "var/log/flower/audit.jsonl"
+
+
+def audit_lines(project: Project, **wanted: str) -> list[dict[str, Any]]:
+    """Lines of the SuperLink's audit that say all of it."""
+    lines = [json.loads(line) for line in audit_file(project).read_text().splitlines()]
     return [line for line in lines if wanted.items() <= line.items()]
 
 
@@ -128,12 +135,14 @@ def rotate(project: Project, *words: str) -> list[dict[str, Any]]:
     return steps
 
 
-def told(what: str, steps: list[dict[str, Any]]) -> None:
-    print(f"\n{what}: " + "; ".join(f"{step['what']} {step['seconds']:.1f} s" for step in steps))
+def told(what: str, steps: list[dict[str, Any]], measured: Measured) -> None:
+    """Keep the times of a command's steps."""
+    for step in steps:
+        measured(f"{what}: {step['what']}", float(step["seconds"]))
 
 
 def test_server_key_and_certificate_are_renewed_while_a_run_is_in_progress_and_no_process_restarts(
-    project: Project,
+    project: Project, measured: Measured
 ) -> None:
     outputs = project.stack_outputs(CENTRAL)
     endpoint, ca = outputs["superlink_fleet_endpoint"], outputs["ca_certificate"]
@@ -146,8 +155,8 @@ def test_server_key_and_certificate_are_renewed_while_a_run_is_in_progress_and_n
         renewed_during_the_run = run.in_progress
     result = run.result()
 
-    told("server key and certificate", steps)
-    print(f"longest absence of a node: {presence.longest_s:.1f} s")
+    told("server key and certificate", steps, measured)
+    measured("server key and certificate: longest absence of a node", presence.longest_s)
     assert renewed_during_the_run
     assert served_certificate(endpoint, ca) != before
     assert result["status"] == "finished:completed"
@@ -161,7 +170,9 @@ def test_server_key_and_certificate_are_renewed_while_a_run_is_in_progress_and_n
     assert ended.returncode == 0, ended.text
 
 
-def test_a_ca_takes_over_with_one_command_and_no_node_is_away_for_more_than_ten_seconds(project: Project) -> None:
+def test_a_ca_takes_over_with_one_command_and_no_node_is_away_for_more_than_ten_seconds(
+    project: Project, measured: Measured
+) -> None:
     outputs = project.stack_outputs(CENTRAL)
     before = {name: pids for name, pids in processes(project).items() if name.startswith("madrid")}
     client = client_of_the_moment(project)
@@ -169,8 +180,9 @@ def test_a_ca_takes_over_with_one_command_and_no_node_is_away_for_more_than_ten_
     with Presence(client, NODES) as presence:
         steps = rotate(project, "rotate", "ca")
 
-    told("CA", steps)
-    print("longest absences: " + ", ".join(f"{name} {s:.1f} s" for name, s in sorted(presence.away_s.items())))
+    told("CA", steps, measured)
+    for name, seconds in sorted(presence.away_s.items()):
+        measured(f"CA: longest absence of {name}", seconds)
     after = project.stack_outputs(CENTRAL)
     assert after["ca_fingerprint"] != outputs["ca_fingerprint"]
     assert len(after["ca_fingerprint"].split()) == 1
@@ -201,11 +213,7 @@ def states(client: ControlClient) -> dict[str, set[str]]:
 
 def revocations(project: Project, node_id: str) -> list[dict[str, Any]]:
     """Lines of the audit in which somebody unregistered this node, whatever came of it."""
-    madrid = ZoneView(project.zones["madrid"])
-    (vm_id,) = madrid.vms()
-    text = (madrid.guest(vm_id) / "var/log/flower/audit.jsonl").read_text()
-    found = [json.loads(line) for line in text.splitlines()]
-    return [line for line in found if line["action"] == "unregister" and line.get("node") == node_id]
+    return audit_lines(project, action="unregister", node=node_id)
 
 
 def one_revocation(project: Project, node_id: str) -> dict[str, Any]:
@@ -229,7 +237,9 @@ def supernode_of(project: Project, node: str) -> tuple[ZoneView, int]:
     return view, vm_id
 
 
-def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_goes_on(project: Project) -> None:
+def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_goes_on(
+    project: Project, measured: Measured
+) -> None:
     client, node_id = project.control(), node_id_of(project, REVOKED)
     view, vm_id = supernode_of(project, REVOKED)
     others = {name: pids for name, pids in processes(project).items() if name != f"berlin {vm_id} flower-supernode"}
@@ -250,7 +260,8 @@ def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_g
         seconds = time.monotonic() - started
     result = run.result()
 
-    print(f"\nrevoked, from the beginning of pulumi up: {seconds:.1f} s; others away: {presence.longest_s:.1f} s")
+    measured("a node revoked, from the beginning of pulumi up", seconds)
+    measured("a node revoked: longest absence of another", presence.longest_s)
     assert result["rounds"][0]["nodes"] == 3
     assert seconds <= REVOCATION_LIMIT_S
     assert result["status"] == "finished:completed"
@@ -260,7 +271,7 @@ def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_g
     assert (line["outcome"], line["actor"]["role"]) == ("done", "operator")
 
 
-def test_it_is_refused_still_after_the_superlink_was_restarted(project: Project) -> None:
+def test_it_is_refused_still_after_the_superlink_was_restarted(project: Project, measured: Measured) -> None:
     client = project.control()
     (node_id,) = (str(node.node_id) for node in client.list_nodes() if node.name == REVOKED)
     key = node_key_of(project, REVOKED)
@@ -268,12 +279,14 @@ def test_it_is_refused_still_after_the_superlink_was_restarted(project: Project)
     (vm_id,) = madrid.vms()
     (killed,) = madrid.processes(vm_id, "/flower-superlink ")
     os.kill(killed, signal.SIGKILL)
+    started = time.monotonic()
     wait_until(
         lambda: bool(set(madrid.processes(vm_id, "/flower-superlink ")) - {killed}),
         timeout_s=30.0,
         what=lambda: "another SuperLink process",
     )
     project.wait_online(client, NODES - {REVOKED})
+    measured("a SuperLink killed: until all nodes that may are online again", time.monotonic() - started)
 
     assert states(client)[REVOKED] == {NodeState.UNREGISTERED.value}
     berlin, revoked_vm = supernode_of(project, REVOKED)
@@ -296,14 +309,14 @@ def node_key_of(project: Project, node: str) -> bytes:
     return hashlib.sha256((view.guest(vm_id) / "etc/flower/certs/node.key").read_bytes()).digest()
 
 
-def test_it_comes_back_with_a_new_key_when_both_operators_say_so(project: Project) -> None:
+def test_it_comes_back_with_a_new_key_when_both_operators_say_so(project: Project, measured: Measured) -> None:
     refused = project.federation("rekey", REVOKED)
     assert refused.returncode == 2
     assert f"remove {REVOKED} from revoked" in refused.text
     before = {node["name"]: node["fingerprint"] for node in project.stack_outputs(BERLIN)["nodes"]}
     edit_central(project, rf"      revoked: \[{REVOKED}\]\n", "")
 
-    told("new key", rotate(project, "rekey", REVOKED))
+    told("new key", rotate(project, "rekey", REVOKED), measured)
 
     after = {node["name"]: node["fingerprint"] for node in project.stack_outputs(BERLIN)["nodes"]}
     assert {name for name in after if after[name] != before[name]} == {REVOKED}
@@ -312,7 +325,9 @@ def test_it_comes_back_with_a_new_key_when_both_operators_say_so(project: Projec
     assert [each["nodes"] for each in result["rounds"]] == [3]
 
 
-def test_a_zone_taken_from_the_centres_file_is_out_within_a_minute_and_the_other_stays(project: Project) -> None:
+def test_a_zone_taken_from_the_centres_file_is_out_within_a_minute_and_the_other_stays(
+    project: Project, measured: Measured
+) -> None:
     client, node_id = project.control(), node_id_of(project, "paris/supernode-0")
     edit_central(project, r"    - name: paris\n(?:      .*\n)+", "")
 
@@ -330,14 +345,28 @@ def test_a_zone_taken_from_the_centres_file_is_out_within_a_minute_and_the_other
         )
         seconds = time.monotonic() - started
 
-    print(f"\nzone revoked, from the beginning of pulumi up: {seconds:.1f} s")
+    measured("a zone revoked, from the beginning of pulumi up", seconds)
     assert seconds <= REVOCATION_LIMIT_S
     assert {name: seen for name, seen in presence.seen.items() if seen != ["online"]} == {}
     line = one_revocation(project, node_id)
     assert (line["outcome"], line["actor"]["role"]) == ("done", "operator")
 
 
-def test_no_private_key_came_to_light_in_any_of_this(project: Project) -> None:
-    evidence = list(public_evidence(project))
+def test_the_audit_is_one_whole_chain_through_all_of_this(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["audit", "verify", str(audit_file(project))]) == 0
+    assert "whole" in capsys.readouterr().out
+    done = {line["action"] for line in audit_lines(project, outcome="done")}
+    assert {"register", "unregister", "run", "rotate"} <= done
+
+
+def test_no_private_key_came_to_light_in_any_of_this(project: Project, measured: Measured) -> None:
+    started = time.monotonic()
+    secrets = private_keys(project)
+    evidence = [*public_evidence(project), *contexts(project)]
+
+    assert {where: found for where, content in evidence if (found := found_in(content, secrets))} == {}
     assert len(evidence) > 50
-    assert [where for where, content in evidence if found_in(content, [marker()])] == []
+    assert len(secrets) > len(ZoneView(project.zones["berlin"]).vms()) + len(ZoneView(project.zones["paris"]).vms())
+    for part in ("OneFlow of madrid", "OneGate of berlin", "CONTEXT on the disk of VM 0 of madrid", "stack export of"):
+        assert any(part in where for where, _ in evidence), part
+    measured(f"search of {len(evidence)} places for {len(secrets)} private keys", time.monotonic() - started)

@@ -10,12 +10,16 @@ import contextlib
 import socket
 import subprocess
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from ipaddress import IPv4Network
 
 import pytest
 
+from components.egress import NamedHost, superlink_rules, supernode_rules
+from components.ports import Rule
 from tests.image_support import MARKS, OPEN, require_tools, tool
 from zonebox.drivers.base import DriverError
 from zonebox.drivers.nics import NicSpec, SecurityRule
@@ -95,6 +99,72 @@ async def test_only_what_a_security_group_names_gets_in_from_siblings_and_from_t
         (net.switch, 9093): True,
         (net.switch, 22): False,
     }
+
+
+def declared(rules: Sequence[Rule]) -> tuple[SecurityRule, ...]:
+    """A stack's rules as OpenNebula hands them to a driver: a network is its first address and how many there are."""
+    return tuple(
+        SecurityRule(direction=rule.direction, protocol=rule.protocol, ports=str(rule.port))
+        if rule.network is None
+        else SecurityRule(
+            direction=rule.direction,
+            protocol=rule.protocol,
+            ports=str(rule.port),
+            first_ip=str(rule.network.network_address),
+            size=rule.network.num_addresses,
+        )
+        for rule in rules
+    )
+
+
+async def test_the_rules_of_both_roles_pass_what_they_need_and_what_was_named_and_drop_the_rest() -> None:
+    addresses = {name: f"10.10.1.{10 + number}" for name, number in (("superlink", 1), ("node", 2), ("other", 3))}
+    mirror = NamedHost(name="mirror", network=IPv4Network(addresses["other"]), port=443)
+    rules = {
+        "superlink": declared(
+            superlink_rules(
+                zone_networks=[IPv4Network(addresses["node"])], admin_networks=[IPv4Network("10.10.1.1/32")]
+            )
+        ),
+        "node": declared(supernode_rules(addresses["superlink"], hosts=[mirror])),
+        "other": OPEN,
+    }
+    passes = {
+        ("node", "superlink", 9092),
+        ("admin", "superlink", 9093),
+        ("node", "other", 443),
+        ("node", "other", 5030),
+        ("node", "other", 53),
+    }
+    dropped = {
+        ("node", "superlink", 9093),
+        ("node", "superlink", 22),
+        ("node", "other", 9092),
+        ("node", "other", 22),
+        ("other", "superlink", 9092),
+        ("other", "superlink", 9093),
+        ("admin", "superlink", 22),
+        ("superlink", "node", 9094),
+        ("other", "node", 9094),
+        ("admin", "node", 9094),
+    }
+    async with network() as net:
+        namespaces = {"admin": net.switch}
+        with contextlib.ExitStack() as sockets:
+            for vm_id, name in enumerate(addresses, 1):
+                await net.connect(vm_id, (nic(vm_id, *rules[name]),))
+                namespaces[name] = net.namespace(vm_id)
+                for port in {port for _, target, port in passes | dropped if target == name}:
+                    sockets.enter_context(listening(net, vm_id, nic(vm_id), port))
+
+            def look(way: tuple[str, str, int]) -> bool:
+                source, target, port = way
+                return reaches(namespaces[source], addresses[target], port)
+
+            with ThreadPoolExecutor(4) as pool:
+                ways = sorted(passes | dropped)
+                seen = dict(zip(ways, pool.map(look, ways), strict=True))
+    assert {way for way, reached in seen.items() if reached} == passes
 
 
 async def test_a_guest_without_outbound_rules_reaches_no_other_guest_even_as_root_with_another_address() -> None:
