@@ -119,6 +119,7 @@ class Project:
         networks: second byte of each zone's addresses, where another folder has zones of the same federation; empty:
             free ones.
         outputs: everything that commands printed, by command.
+        published: images that an operator brought into a zone, apart from any stack: zone and id.
     """
 
     folder: Path
@@ -127,6 +128,7 @@ class Project:
     stacks: tuple[str, ...] = STACKS
     networks: Mapping[str, int] = field(default_factory=dict)
     outputs: list[tuple[str, str]] = field(default_factory=list)
+    published: list[tuple[str, int]] = field(default_factory=list)
 
     def prepare(self) -> Project:
         """Make the folder's content; starts nothing."""

@@ -48,6 +48,8 @@ class StackFile:
     """oned's URL; empty where the file leaves it to the environment."""
     data_path: str | None = None
     """Of a zone: the guests' folder with its data."""
+    uploads_image: bool = False
+    """Whether the stack uploads its image (`image.path`), rather than finding one in its zone."""
 
     @property
     def full_name(self) -> str:
@@ -107,6 +109,7 @@ def _read_stack_file(path: Path) -> StackFile:
             revoked=tuple(str(each) for entry in config.get("zones") or () for each in entry.get("revoked") or ()),
             endpoint=str(config.get("endpoint") or ""),
             data_path=(config.get("data") or {}).get("path"),
+            uploads_image="path" in (config.get("image") or {}),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
@@ -170,12 +173,21 @@ class Stacks:
         with self._tidy(stack):
             return {name: output.value for name, output in self._workspace.stack_outputs(stack.name).items()}
 
-    def up(self, stack: StackFile, *, replace: Sequence[str] = ()) -> Changes:
+    def resources(self, stack: StackFile, type_token: str) -> tuple[str, ...]:
+        """URNs of a stack's resources of one type; none where the stack does not exist."""
+        if not self.exists(stack):
+            return ()
+        with self._tidy(stack):
+            found = self._workspace.export_stack(stack.name).deployment or {}
+        return tuple(each["urn"] for each in found.get("resources") or () if each["type"] == type_token)
+
+    def up(self, stack: StackFile, *, replace: Sequence[str] = (), exclude: Sequence[str] = ()) -> Changes:
         """Bring a stack to what the program says; creates it where it does not exist.
 
         Args:
             stack: Which.
             replace: URNs of resources that are made anew whether they changed or not.
+            exclude: URNs of resources that stay as they are, also where the program has them no longer.
 
         Raises:
             ToolError: The engine failed; its messages are in the error.
@@ -191,6 +203,7 @@ class Stacks:
                         show_secrets=False,
                         suppress_outputs=True,
                         replace=list(replace) or None,
+                        exclude=list(exclude) or None,
                     )
                 except automation.CommandError as error:
                     raise self._failed(stack, "up", progress, error) from error

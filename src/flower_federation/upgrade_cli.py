@@ -19,7 +19,8 @@ from pulumi_opennebula.provider.zone import Zone
 
 ROLES = {"central": "superlink", "zone": "supernode"}
 """Role of a stack's only service, by the stack's kind."""
-DESCRIPTION = """Bring running VMs to the image that their stack names (image.name or image.path), a few at a time.
+IMAGE = "opennebula:index/image:Image"
+DESCRIPTION = """Bring running VMs to the image that their stack names (image.name or image.id), a few at a time.
 
 Each stack is brought up first, so that its VM template has the image; then each VM is powered off, gets the image in
 place of the old one, and is resumed. A VM that does not get READY goes back to its old image, and nothing else is
@@ -59,8 +60,10 @@ def _upgrade(arguments: argparse.Namespace) -> int:
     _, chosen = choose(place.files, arguments.stacks)
     reports: dict[str, Report] = {}
     for stack in chosen:
+        # An image that the stack uploaded once cannot be deleted while its VMs use it.
+        former = () if arguments.no_up or stack.uploads_image else place.stacks.resources(stack, IMAGE)
         if not arguments.no_up:
-            place.stacks.up(stack)
+            place.stacks.up(stack, exclude=former)
         request = request_of(stack, place.stacks.outputs(stack), arguments)
 
         async def work(zone: Zone, request: Request = request) -> Report:
@@ -70,6 +73,8 @@ def _upgrade(arguments: argparse.Namespace) -> int:
         report = reports[stack.name] = in_zone(settings, work)
         if report.rolled_back:
             break
+        if former:
+            place.stacks.up(stack)
     print(
         json.dumps({name: report.summary for name, report in reports.items()}, indent=2)
         if arguments.json

@@ -175,7 +175,7 @@ class _Machine:
                     remedy="attach the image that it shall have and resume it by hand",
                 )
             await self._exchange(image, version)
-            await self._ready(online=online)
+            await self._ready(online=online, at_least_s=READY_TIMEOUT_S)
         except OpenNebulaError as error:
             raise ToolError(
                 given=f"VM {self._number} ({self._name}): {why}",
@@ -228,12 +228,14 @@ class _Machine:
         if now.disk_id is not None:
             await self._configure([("OS", {"BOOT": facts.boot_order(vm.boot, old_disk, now.disk_id)})])
 
-    async def _ready(self, *, online: bool) -> None:
+    async def _ready(self, *, online: bool, at_least_s: float = 0.0) -> None:
         def decide(found: Object | None) -> bool:
             ready = text_at(found or {}, "USER_TEMPLATE", "READY") == "YES"
             return ready and (not online or text_at(found or {}, "USER_TEMPLATE", "FL_STATE") == "online")
 
-        await self._until(decide, "getting READY", timeout_s=self._request.ready_timeout_s)
+        # The old image is all that is left: it has its time also where the new one was given little.
+        timeout_s = max(self._request.ready_timeout_s, at_least_s)
+        await self._until(decide, "getting READY", timeout_s=timeout_s)
 
     async def _until(self, decide: Callable[[Object | None], bool], what: str, *, timeout_s: float = 0.0) -> None:
         await self._zone.machines.until(

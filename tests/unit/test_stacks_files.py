@@ -83,6 +83,15 @@ def test_a_stack_file_without_a_kind_is_refused_by_name(tmp_path: Path, text: st
     assert "correct stacks/Pulumi.odd.yaml" in refusal.value.remedy
 
 
+@pytest.mark.parametrize(("image", "uploads"), [("{path: a.json}", True), ("{name: a}", False), ("{id: 4}", False)])
+def test_a_stack_uploads_its_image_or_finds_one(tmp_path: Path, image: str, uploads: bool) -> None:
+    (tmp_path / "stacks").mkdir()
+    text = f"config:\n  flower-federation:kind: central\n  flower-federation:image: {image}\n"
+    (tmp_path / "stacks" / "Pulumi.madrid.yaml").write_text(text)
+    (stack,) = read_stack_files(tmp_path)
+    assert stack.uploads_image is uploads
+
+
 def test_the_table_has_a_row_for_each_setting_that_differs_and_no_other() -> None:
     same, one, two = {"kind": "zone"}, {"n": "1"}, {"n": "2", "only": "here"}
 
