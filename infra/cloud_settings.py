@@ -134,8 +134,7 @@ def _read_one_auth(path: Path, *, named_by: str) -> Credentials:
             value=f"zone credentials: {error.value}",
             rule=error.rule,
             reason=error.reason,
-            remedy=f"correct the file that {named_by} names, or name another one; an embedded zone writes its own when "
-            "it starts (scripts/demo)",
+            remedy=f"start the embedded zone that writes it (scripts/demo), or correct what {named_by} says or holds",
         ) from error
     return Credentials(username=username, password=password, source=f"the file that {named_by} names")
 
