@@ -13,12 +13,10 @@ import signal
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +31,7 @@ from flower_appliance.shellvars import render_assignments
 from flower_appliance.version import FLOWER_VERSION
 from pulumi_flower.identity import ClientIdentity
 from tests.patience import PATIENCE_S
+from tests.small_server import SmallServer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FLOWER_BIN = REPOSITORY / ".flower-env" / "bin"
@@ -201,7 +200,7 @@ def free_network() -> str:
 
 
 @dataclass
-class FakeOneGate:
+class FakeOneGate(SmallServer):
     """OneGate for a few VMs: attributes by VM id, checked tokens. Answers like OpenNebula 7.0.1 where it answers."""
 
     names: dict[str, str] = field(default_factory=dict)
@@ -210,41 +209,13 @@ class FakeOneGate:
     failures: list[int] = field(default_factory=list)
     """Statuses to answer with first, before answering properly."""
 
-    def __enter__(self) -> FakeOneGate:
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer("GET")
-
-            def do_PUT(self) -> None:
-                self._answer("PUT")
-
-            def _answer(self, method: str) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-                status, text = outer.answer(method, self.path, dict(self.headers.items()), body)
-                self.send_response(status)
-                raw = text.encode()
-                self.send_header("content-length", str(len(raw)))
-                self.end_headers()
-                self.wfile.write(raw)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self.address
+
+    def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        status, text = self.answer(method, path, headers, body.decode())
+        return status, text.encode()
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: str) -> tuple[int, str]:
         """Status and text of one request."""

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.small_server import SmallServer
 
 
 @dataclass(frozen=True)
@@ -42,50 +43,26 @@ class Reviewer:
 
 
 @dataclass
-class Hub:
+class Hub(SmallServer):
     """Apps by id and version, each with what vouches for it."""
 
     apps: dict[tuple[str, str], tuple[bytes, list[dict[str, Any]]]] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
 
-    def __enter__(self) -> Hub:
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                hub.asked.append(body)
-                found = hub.apps.get((body.get("app_id"), body.get("app_version")))
-                if self.path != "/v1/hub/fetch-fab" or found is None:
-                    self._answer(404, json.dumps({"detail": "no such app"}).encode())
-                    return
-                where = f"http://127.0.0.1:{hub._server.server_port}/{body['app_id']}/{body['app_version']}"
-                self._answer(200, json.dumps({"fab_url": where, "verifications": found[1]}).encode())
-
-            def do_GET(self) -> None:
-                app_id, _, version = self.path.removeprefix("/").rpartition("/")
-                self._answer(200, hub.apps[app_id, version][0])
-
-            def _answer(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        """The answer of the hub itself, or a download."""
+        if method == "GET":
+            app_id, _, version = path.removeprefix("/").rpartition("/")
+            return 200, self.apps[app_id, version][0]
+        asked = json.loads(body)
+        self.asked.append(asked)
+        found = self.apps.get((asked.get("app_id"), asked.get("app_version")))
+        if path != "/v1/hub/fetch-fab" or found is None:
+            return 404, json.dumps({"detail": "no such app"}).encode()
+        where = f"{self.address}/{asked['app_id']}/{asked['app_version']}"
+        return 200, json.dumps({"fab_url": where, "verifications": found[1]}).encode()
 
     @property
     def url(self) -> str:
         """What a SuperLink is told."""
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        return f"{self.address}/v1"
