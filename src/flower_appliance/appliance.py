@@ -1,6 +1,6 @@
 """The running appliance: applies the plan, keeps services running, proves readiness, says so. It decides no content.
 
-Everything that it must decide is in `plan`, `readiness` and `liveness`; everything that it does is in `apply`,
+Everything that it must decide is in `plan`, `readiness`, `liveness` and `pace`; everything that it does is in `apply`,
 `supervisor` and `publisher`.
 """
 
@@ -28,6 +28,7 @@ from flower_appliance.files import write_if_changed
 from flower_appliance.liveness import Liveness
 from flower_appliance.machine import LOGS, SUPERLINK_STATE, Machine
 from flower_appliance.onegate import OneGate, OwnVm
+from flower_appliance.pace import ASK_ENROLMENT_S, FAILURES_TO_WITHDRAW, is_logged, is_told, pause_s
 from flower_appliance.places import is_mounted
 from flower_appliance.plan import SUPERNODE_UNIT, plan
 from flower_appliance.planned import File, Plan
@@ -41,20 +42,6 @@ from flower_appliance.supervisor import Finished, Listener, Program, Supervisor
 from flower_appliance.version import FLOWER_VERSION
 
 LOG = logging.getLogger(__name__)
-
-CHECK_SOON_S = 1.0
-"""Between checks until the machine is ready."""
-CHECK_FAILING_S = 5.0
-"""Between checks that have failed many times in a row, and between looks at a CONTEXT that is refused."""
-FAILURES_TO_SLOW_DOWN = 60
-ASK_ENROLMENT_S = 2.0
-"""Between questions whether the node's key is enrolled; each leaves a line in the SuperLink's log."""
-CHECK_LATER_S = 15.0
-"""Between checks of a machine that is ready."""
-STARTING_GRACE_S = 20.0
-"""A service that has not answered for this long since its start is reported as failing (SuperLink: 2-5 s, measured)."""
-FAILURES_TO_WITHDRAW = 2
-
 
 _T = TypeVar("_T")
 
@@ -364,22 +351,22 @@ class Appliance:
     def _failed(self, problems: list[Problem]) -> None:
         self._failures += 1
         text = "\n".join(map(str, problems))
-        if self._ready and self._failures < FAILURES_TO_WITHDRAW:
-            return
         waits = self._plan is not None and self._plan.units_wait_for_checks
-        if not self._ready and not waits and self._clock() - self._started_at < STARTING_GRACE_S:
+        starting_s = None if waits else self._clock() - self._started_at
+        if not is_told(ready=self._ready, failures=self._failures, starting_s=starting_s):
             return
-        if self._failures <= FAILURES_TO_WITHDRAW or self._failures % 20 == 0:
+        if is_logged(self._failures):
             LOG.warning("%s", text)
         self._publisher.set({"FL_READY": "NO", "FL_ERROR": encoded(text)})
 
     def _pause_s(self) -> float:
-        if self._plan is None or self._failures > FAILURES_TO_SLOW_DOWN:
-            return CHECK_FAILING_S
-        if not self._ready or self._failures or self._children.worried:
-            return CHECK_SOON_S
-        admitted = self._plan.enrolment is None or self._liveness.connected
-        return CHECK_LATER_S if admitted else ASK_ENROLMENT_S
+        return pause_s(
+            configured=self._plan is not None,
+            ready=self._ready,
+            failures=self._failures,
+            worried=self._children.worried,
+            admitted=self._plan is None or self._plan.enrolment is None or self._liveness.connected,
+        )
 
     async def _heal_children(self) -> None:
         """Restart a unit whose child is gone for good while the unit itself lives on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from flower_appliance.enrolment import Enrolment, activation_request, may_start,
 from flower_appliance.errors import OneGateError, OneGateRefusedError
 from flower_appliance.liveness import Liveness
 from flower_appliance.onegate import OneGate, OneGateAccess, render_attributes
+from flower_appliance.pace import is_logged, is_told, pause_s
 from flower_appliance.publisher import difference, encoded
 from flower_appliance.supervisor import restart_pause_s
 from flower_appliance.unit import Unit
@@ -133,6 +135,35 @@ def test_pauses_between_restarts_grow_to_a_low_limit() -> None:
 
 def access(onegate: FakeOneGate, vm: str = "7") -> OneGateAccess:
     return OneGateAccess(endpoint=onegate.url, vm_id=vm, token=TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds"),
+    [
+        ({}, 15.0),
+        ({"admitted": False}, 2.0),
+        ({"worried": True}, 1.0),
+        ({"failures": 1}, 1.0),
+        ({"ready": False, "admitted": False}, 1.0),
+        ({"ready": False, "failures": 60}, 1.0),
+        ({"ready": False, "failures": 61}, 5.0),
+        ({"configured": False, "ready": False}, 5.0),
+    ],
+)
+def test_a_machine_is_looked_at_soon_where_something_may_change(changes: dict[str, Any], seconds: float) -> None:
+    calm: dict[str, Any] = {"configured": True, "ready": True, "failures": 0, "worried": False, "admitted": True}
+    assert pause_s(**(calm | changes)) == seconds
+
+
+def test_a_failure_is_told_when_it_is_no_stumble_and_no_start() -> None:
+    assert [is_told(ready=True, failures=number, starting_s=99.0) for number in (1, 2)] == [False, True]
+    assert [is_told(ready=False, failures=1, starting_s=s) for s in (0.0, 19.9, 20.0, None)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert [number for number in range(1, 50) if is_logged(number)] == [1, 2, 20, 40]
 
 
 def test_a_vm_learns_its_name_and_writes_its_attributes() -> None:
