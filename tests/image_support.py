@@ -68,16 +68,33 @@ ADMIN = "10.10.1.1"
 @cache
 def require_tools() -> None:
     """Install the Debian packages that are missing; skip the test where this user or this machine cannot."""
+    require_packages(tuple(missing_packages()))
+
+
+@cache
+def require_programs(wanted: tuple[tuple[str, str], ...]) -> None:
+    """The same for programs of a test's own.
+
+    Args:
+        wanted: (program, or absolute path of something that is installed; Debian package) pairs.
+    """
+    require_packages(tuple(package for name, package in wanted if not (shutil.which(name) or Path(name).exists())))
+
+
+def require_packages(missing: tuple[str, ...]) -> None:
+    """Install Debian packages; skip the test where this user or this machine cannot."""
     if os.geteuid() != 0:
-        pytest.skip(f"needs root, it boots machines (user id now: {os.geteuid()}); run scripts/test as root")
-    missing = missing_packages()
+        pytest.skip(
+            f"needs root, it builds images or boots machines (user id now: {os.geteuid()}); run scripts/test as root"
+        )
     if not missing:
         return
     if shutil.which("apt-get") is None:
         pytest.skip(f"needs programs of the Debian packages {', '.join(missing)}; install your distribution's own")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # No service of a package is to be started on this machine: invoke-rc.d starts none in runlevel 1.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     # On Debian a failure here is a failed test: a suite that quietly boots nothing would look as good as one that does.
-    for command in (("apt-get", "update", "--quiet"), install_command(missing)):
+    for command in (("apt-get", "update", "--quiet"), install_command(list(missing))):
         subprocess.run(command, check=True, timeout=900, env=environment, stdout=subprocess.DEVNULL)
 
 

@@ -149,7 +149,7 @@ def _nfs(fields: Fields) -> NfsExport:
         fields.refuse(
             "FL_DATA_NFS",
             "it must be HOST:/EXPORT",
-            "it is mounted as it is, with NFS 4 and read-only",
+            "it is mounted as it is, with NFS 4.1 and read-only",
             f"Set FL_DATA_NFS to something like files.hospital.example:/export/data in {CONTEXT_PLACE}",
         )
         return NfsExport(host="", export="/")

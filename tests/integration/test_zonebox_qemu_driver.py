@@ -1,26 +1,32 @@
-"""One emulated boot of the real QCOW2, from firmware to READY: boot loader, kernel, CONTEXT CD-ROM, power button.
+"""One emulated boot of the real QCOW2 in a real zone: registered, instantiated and READY by XML-RPC and OneGate alone.
 
-A boot without KVM takes minutes, so there is one a run. Which one depends on the day (`boot_of`): firmware alternates
-daily between BIOS and UEFI, and within four days each boots each role. FL_TEST_BOOT=uefi/superlink asks for another.
+Boot loader, kernel, CONTEXT CD-ROM, volumes and power button take part. A boot without KVM takes minutes, so there is
+one a run. Which one depends on the day (`boot_of`): firmware alternates daily between BIOS and UEFI, and within four
+days each boots each role. FL_TEST_BOOT=uefi/superlink asks for another.
+
+A SuperNode has its data on an attached volume, a SuperLink its keys and database on a persistent one.
 """
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import os
-import subprocess
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.image_support import MARKS, Appliance, Guests, appliance, eventually, guests_of, record, tool
+from flower_appliance.data import MOUNT_PATH
+from pulumi_flower.keys import parse_openssh
+from tests.appliance_support import superlink_values
+from tests.emulated_support import ADDRESS, DISK_MB, GATEWAY, MEMORY_MB, Disk, EmulatedVm, emulated_vm, volume
+from tests.image_support import MARKS, Appliance, Guests, appliance, guests_of, record, require_programs, tool
+from tests.nfs_support import PACKAGES, nfs_export
 from zonebox.drivers.nspawn import NspawnDriver
-from zonebox.drivers.qemu import QemuDriver
 
 pytestmark = MARKS
 __all__ = ["appliance"]
@@ -28,10 +34,8 @@ __all__ = ["appliance"]
 BOOTS = ("bios/superlink", "uefi/supernode", "bios/supernode", "uefi/superlink")
 READY_S = 600.0
 """Emulated, READY took 190-300 s on an idle machine with two cores (2026-11-24)."""
-DISK_MB = 3072
-LEAST_MEMORY_MB = 1024
-"""What the guests of the test have; the committed stacks give a SuperLink as much."""
-DATA = "/srv/data"
+CHANGED_S = 120.0
+AS_SERVICE = "setpriv --reuid flower --regid flower --clear-groups"
 POWERED_OFF = "reboot: Power down"
 """The kernel's last line."""
 
@@ -50,95 +54,182 @@ def test_firmware_alternates_daily_and_every_boot_has_its_turn() -> None:
     assert set(days[:4]) == set(days[4:]) == set(BOOTS)
 
 
-class Ssh:
-    """Commands in a guest, as its administrator gives them: over SSH, with the key that its CONTEXT names."""
+class Role(ABC):
+    """What the boot of a role differs in: its CONTEXT, its volume, and what both must have come to."""
 
-    def __init__(self, guests: Guests, vm_id: int, key: Path) -> None:
-        self.vm_id = vm_id
-        self._argv = [
-            *("ip", "netns", "exec", guests.switch, "ssh", "-i", str(key), "-o", "BatchMode=yes"),
-            *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"),
-            f"root@{guests.address(vm_id)}",
-        ]
+    name: str
+    """Of the VM; a SuperNode's partition follows from it."""
+    first_state: str
+    """FL_STATE with which it becomes READY."""
+    at_9092: str
+    """What a connection to a port meets that its security group lets in."""
 
-    async def run(self, command: str) -> str:
-        """What a command in the guest prints."""
-        done = await asyncio.to_thread(
-            subprocess.run, [*self._argv, command], capture_output=True, text=True, timeout=120, check=False
+    def __init__(self, guests: Guests, vm: EmulatedVm, folder: Path) -> None:
+        self.guests, self.vm, self.folder = guests, vm, folder
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """Before the zone makes the VM."""
+
+    @abstractmethod
+    def context(self) -> dict[str, str]: ...
+
+    @abstractmethod
+    def volume(self) -> Disk: ...
+
+    @abstractmethod
+    async def go_online(self) -> None: ...
+
+    @abstractmethod
+    async def look_at_volume(self) -> None: ...
+
+    @abstractmethod
+    async def look_at_image(self) -> None:
+        """After the VM was shut down."""
+
+    async def change(self) -> None:
+        """Give the running guest another CONTEXT, wait until it works with it, and shut it down."""
+        await self.vm.change_context(FL_CONTEXT_REVISION="renewed")
+        await self.vm.until(CHANGED_S, FL_CONTEXT_REVISION="renewed")
+        await self.vm.power_off()
+
+
+class SuperNode(Role):
+    """With its data on a volume; its SuperLink is a container on the same switch."""
+
+    name, first_state, at_9092 = "supernode_0_(service_1)", "waiting", "closed"
+
+    async def prepare(self) -> None:
+        require_programs(tuple(PACKAGES.items()))
+        await self.guests.start(self.guests.spec(1, self.guests.superlink(), name="superlink_0_(service_1)"))
+
+    def context(self) -> dict[str, str]:
+        return {**without(self.guests.supernode(), "FL_DATA_PATH"), "FL_DATA_VOLUME": "rows"}
+
+    def volume(self) -> Disk:
+        return Disk(path=volume(self.folder, "rows", 4, {"rows.csv": "1,2\n"}))
+
+    async def go_online(self) -> None:
+        raw = base64.b64decode((await self.vm.attributes())["FL_NODE_PUBKEY"]).decode()
+        await self.guests.control(lambda client: client.register_node(parse_openssh(raw), "berlin/emulated"))
+        await self.vm.until(READY_S, FL_STATE="online")
+
+    async def look_at_volume(self) -> None:
+        device, kind = await self.look_at_data("1,2")
+        assert (device, kind) == ("/dev/vdb", "ext4")
+
+    async def change(self) -> None:
+        """Another CONTEXT takes the data from an NFS server instead, at the same place."""
+        files = {"rows.csv": "3,4\n"}
+        async with nfs_export(self.folder / "nfs", self.vm.switch, "/rows", files):
+            await self.vm.change_context(
+                FL_DATA_VOLUME="", FL_DATA_NFS=f"{GATEWAY}:/rows", FL_CONTEXT_REVISION="renewed"
+            )
+            await self.vm.until(CHANGED_S, FL_CONTEXT_REVISION="renewed", FL_STATE="online")
+            device, kind = await self.look_at_data("3,4")
+            assert (device, kind) == (f"{GATEWAY}:/rows", "nfs4")
+            await self.vm.power_off()
+
+    async def look_at_data(self, rows: str) -> tuple[str, str]:
+        """Device and kind of what the running service has as its data, which it can read and nobody can write."""
+        service = "/proc/$(systemctl show --property=MainPID --value flower-supernode.service)"
+        writing = f"{MOUNT_PATH}/new 2>&1"
+        seen = await self.vm.run(
+            f"grep ' {MOUNT_PATH} ' {service}/mounts | tail -1; grep ' {MOUNT_PATH} ' /proc/mounts | tail -1;"
+            f" cat {service}/root{MOUNT_PATH}/rows.csv; {AS_SERVICE} cat {MOUNT_PATH}/rows.csv;"
+            f" {AS_SERVICE} touch {writing}; touch {writing}; true"
         )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
+        *mounts, for_service, for_user, first, second = seen.splitlines()
+        assert (for_service, for_user) == (rows, rows)
+        assert [line.rpartition(": ")[2] for line in (first, second)] == ["Read-only file system"] * 2
+        devices = {tuple(line.split()[:3:2]) for line in mounts}
+        assert all({"ro", "nosuid", "nodev", "noexec"} <= set(line.split()[3].split(",")) for line in mounts)
+        assert len(mounts) == 2 and len(devices) == 1, "the service has what the machine has"
+        return devices.pop()
+
+    async def look_at_image(self) -> None:
+        assert "rows.csv" in listed(self.vm, 1, "/")
 
 
-@asynccontextmanager
-async def superlink_beside(guests: Guests) -> AsyncIterator[None]:
-    """VM 1, a SuperLink in a container on the network of the emulated guests: it boots in seconds."""
-    # It reaches OneGate through the emulated guest's relay, as both are on one switch.
-    driver = NspawnDriver(onegate=None, switch=guests.switch)
-    try:
-        await driver.start(guests.spec(1, guests.superlink(), name="superlink_0_(service_1)"), guests.ended.append)
-        yield
-    finally:
-        await driver.stop(1, hard=True)
-        await driver.close()
+class SuperLink(Role):
+    """With keys and database on a persistent volume, which another machine could take over."""
+
+    name, first_state, at_9092 = "superlink_0_(service_1)", "online", "open"
+
+    async def prepare(self) -> None:
+        """It needs nobody."""
+
+    def context(self) -> dict[str, str]:
+        values = superlink_values(self.guests.authority, "localhost", "127.0.0.1", ADDRESS)
+        return {**without(values), "FL_ADMIN_NETWORKS": f"{GATEWAY}/32", "FL_STATE_VOLUME": "flower-state"}
+
+    def volume(self) -> Disk:
+        return Disk(path=volume(self.folder, "flower-state", 64, {}), persistent=True)
+
+    async def go_online(self) -> None:
+        """It is, once it is READY."""
+
+    async def look_at_volume(self) -> None:
+        seen = await self.vm.run("grep -E ' /(var/lib/flower|etc/flower/certs) ' /proc/self/mounts")
+        mounts = {line.split()[1]: line.split() for line in seen.splitlines()}
+        assert {words[0] for words in mounts.values()} == {"/dev/vdb"}
+        assert all({"rw", "nosuid", "nodev"} <= set(words[3].split(",")) for words in mounts.values())
+        assert len(mounts) == 2
+
+    async def look_at_image(self) -> None:
+        assert "state.db" in listed(self.vm, 1, "/superlink")
+        assert "server.key" in listed(self.vm, 1, "/certs")
 
 
-async def boot_to_ready(guests: Guests, role: str, key: Path) -> Ssh:
-    """Boot a machine of a role and wait until it is READY; a SuperNode gets its data only after it has missed them."""
-    own = {"SSH_PUBLIC_KEY": key.with_suffix(".pub").read_text().strip()}
-    if role == "superlink":
-        await guests.start(guests.spec(1, guests.superlink(**own), name="superlink_0_(service_1)", root_mb=DISK_MB))
-        await guests.eventually(1, READY_S, READY="YES", FL_STATE="online")
-        return Ssh(guests, 1, key)
-    await guests.start(guests.spec(2, guests.supernode(**own), root_mb=DISK_MB))
-    await eventually(lambda: DATA in guests.error_of(2), "FL_ERROR tells that there are no data", READY_S)
-    assert guests.onegate.of(2).get("READY") != "YES"
-    ssh = Ssh(guests, 2, key)
-    await ssh.run(f"mkdir -p {DATA} && echo 1,2 > {DATA}/rows.csv")
-    await guests.eventually(2, READY_S, READY="YES", FL_STATE="waiting")
-    return ssh
+def without(values: Mapping[str, str], *names: str) -> dict[str, str]:
+    """A CONTEXT less what the zone says itself, and some more."""
+    return {name: value for name, value in values.items() if name not in {"VMID", "ETH0_IP", *names}}
+
+
+def listed(vm: EmulatedVm, image: int, folder: str) -> str:
+    """Names in a folder of an image's file in the zone's datastore."""
+    path = vm.zone.settings.state / "datastores" / "1" / f"image-{image}"
+    return tool("/usr/sbin/debugfs", "-R", f"ls -p {folder}", path)
 
 
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("boot", [boot_of(datetime.now(UTC).date(), os.environ)])
-async def test_the_qcow2_boots_to_ready_takes_a_new_context_and_shuts_down(
+async def test_a_zone_boots_the_qcow2_to_ready_shows_it_a_new_context_and_shuts_it_down(
     tmp_path: Path, appliance: Appliance, boot: str
 ) -> None:
     firmware, role = boot.split("/")
     key = tmp_path / "key"
     tool("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
-
-    def make(gate: tuple[str, int], switch: str) -> QemuDriver:
-        return QemuDriver(onegate=gate, switch=switch, firmware="uefi" if firmware == "uefi" else "bios")
-
-    async with guests_of(tmp_path, appliance.image, make) as guests, AsyncExitStack() as others:
-        if role == "supernode":
-            await others.enter_async_context(superlink_beside(guests))
+    beside = appliance.document(tmp_path / "beside")
+    async with (
+        guests_of(
+            tmp_path / "beside", beside, lambda gate, switch: NspawnDriver(onegate=gate, switch=switch)
+        ) as guests,
+        emulated_vm(tmp_path, guests.switch, key) as vm,
+    ):
+        part = SuperNode(guests, vm, tmp_path) if role == "supernode" else SuperLink(guests, vm, tmp_path)
+        await part.prepare()
         started = time.monotonic()
-        ssh = await boot_to_ready(guests, role, key)
+        root = Disk(path=appliance.image, kind="OS", size_mb=DISK_MB)
+        await vm.create(part.name, part.context(), firmware=firmware, disks=(root, part.volume()))
+        await vm.until(READY_S, READY="YES", FL_STATE=part.first_state)
         ready_s = time.monotonic() - started
-        if role == "supernode":
-            await guests.register(2)
-            await guests.eventually(2, READY_S, FL_STATE="online")
-        vm_id = ssh.vm_id
-        seen = await ssh.run(
+        await part.go_online()
+
+        seen = await vm.run(
             "hostname; test -d /sys/firmware/efi && echo uefi || echo bios; df --output=size -BM / | tail -1;"
             f" systemctl is-active flower-{role}; grep -c FL_ROLE /run/flower/context/context.sh;"
+            " awk '/^MemTotal/ {a = $2} /^MemAvailable/ {b = $2} END {print int((a - b) / 1024)}' /proc/meminfo;"
             " systemctl list-units --failed --no-legend --plain"
         )
-        hostname, started_by, root_mb, active, roles, *failed = seen.split()
-        assert (hostname, started_by, active, roles, failed) == (f"vm{vm_id}", firmware, "active", "1", [])
+        hostname, started_by, root_mb, active, roles, used_mib, *failed = seen.split()
+        assert (hostname, started_by, active, roles, failed) == ("emulated", firmware, "active", "1", [])
         assert int(root_mb.rstrip("M")) > DISK_MB * 0.85, "the root file system grew with its disk"
+        assert int(used_mib) < MEMORY_MB
+        record("qemu", role, ready_s, firmware=firmware, memory_mib=int(used_mib))
 
-        memory = "awk '/^MemTotal/ {a = $2} /^MemAvailable/ {b = $2} END {print int((a - b) / 1024)}' /proc/meminfo"
-        used_mib = int(await ssh.run(memory))
-        assert used_mib < LEAST_MEMORY_MB
-        record("qemu", role, ready_s, firmware=firmware, memory_mib=used_mib)
-
-        await guests.renew(vm_id, FL_TEST_MARK="renewed")
-        renewed = "grep FL_TEST_MARK /run/flower/context/context.sh"
-        wanted = f"for second in $(seq 60); do {renewed} && exit; sleep 1; done; exit 1"
-        assert await ssh.run(wanted) == "FL_TEST_MARK='renewed'"
-
-        await guests.driver.stop(vm_id, hard=False)
-        assert POWERED_OFF in guests.console(vm_id), "the guest shut itself down, and was not ended"
+        assert [await vm.answer_at(port) for port in (22, 9092, 8080)] == ["open", part.at_9092, "dropped"]
+        await part.look_at_volume()
+        await part.change()
+        assert POWERED_OFF in vm.console(), "the guest shut itself down, and was not ended"
+        await part.look_at_image()

@@ -94,7 +94,7 @@ def test_an_nfs_export_is_mounted_read_only_with_nfs_4_once_the_network_is_there
     text = units(planned(NFS="files.example:/export/rows"))["srv-flower-data.mount"]
     assert "What=files.example:/export/rows\n" in text
     assert "Type=nfs\n" in text
-    assert "Options=ro,nosuid,nodev,noexec,nfsvers=4,soft," in text
+    assert "Options=ro,nosuid,nodev,noexec,nfsvers=4.1,soft," in text
     assert "After=network-online.target\n" in text
 
 

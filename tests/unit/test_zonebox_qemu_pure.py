@@ -42,7 +42,7 @@ def options(argv: list[str], name: str) -> list[str]:
 
 
 def test_a_machine_has_the_templates_cpus_memory_identity_and_nics(tmp_path: Path) -> None:
-    argv = qemu_command(spec(tmp_path), taps=["zvx"], firmware="bios", kvm=False)
+    argv = qemu_command(spec(tmp_path), taps=["zvx"], firmware="bios", kvm=False, disks=())
     assert (options(argv, "-smp"), options(argv, "-m")) == (["2"], ["1536M"])
     assert options(argv, "-uuid") == ["11111111-2222-3333-4444-555555555555"]
     assert options(argv, "-netdev") == ["tap,id=net0,ifname=zvx,script=no,downscript=no"]
@@ -50,25 +50,25 @@ def test_a_machine_has_the_templates_cpus_memory_identity_and_nics(tmp_path: Pat
 
 
 def test_the_context_is_a_cd_that_cannot_be_written(tmp_path: Path) -> None:
-    argv = qemu_command(spec(tmp_path), taps=["zvx"], firmware="bios", kvm=False)
+    argv = qemu_command(spec(tmp_path), taps=["zvx"], firmware="bios", kvm=False, disks=())
     (cd,) = [drive for drive in options(argv, "-drive") if "context.iso" in drive]
     assert "media=cdrom" in cd
     assert "readonly=on" in cd
 
 
 def test_uefi_has_variables_of_the_vms_own_and_code_that_all_share(tmp_path: Path) -> None:
-    argv = qemu_command(spec(tmp_path), taps=["zvx"], firmware="uefi", kvm=False)
+    argv = qemu_command(spec(tmp_path), taps=["zvx"], firmware="uefi", kvm=False, disks=())
     code, variables = [drive for drive in options(argv, "-drive") if "pflash" in drive]
     assert "readonly=on" in code
     assert f"file={tmp_path}/vars.fd" in variables
     assert options(argv, "-machine") == ["q35"]
-    bios = qemu_command(spec(tmp_path), taps=["zvx"], firmware="bios", kvm=False)
+    bios = qemu_command(spec(tmp_path), taps=["zvx"], firmware="bios", kvm=False, disks=())
     assert not [drive for drive in options(bios, "-drive") if "pflash" in drive]
 
 
 @pytest.mark.parametrize(("kvm", "wanted"), [(True, ("kvm", "host")), (False, ("tcg,thread=multi", "max"))])
 def test_kvm_is_used_where_it_runs_and_emulation_otherwise(tmp_path: Path, kvm: bool, wanted: tuple[str, str]) -> None:
-    argv = qemu_command(spec(tmp_path), taps=["zvx"], firmware="bios", kvm=kvm)
+    argv = qemu_command(spec(tmp_path), taps=["zvx"], firmware="bios", kvm=kvm, disks=())
     assert (options(argv, "-accel")[0], options(argv, "-cpu")[0]) == wanted
 
 

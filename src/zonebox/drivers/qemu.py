@@ -1,9 +1,9 @@
 """The qemu driver: a VM is an emulated machine that boots its image's QCOW2, with the CONTEXT on a CD-ROM.
 
-Everything of the image takes part: boot loader, kernel, initial RAM disk, growing of the disk. KVM is used where a
-probe guest really runs on it, otherwise instructions are emulated, which is 20-50 times slower. Networks, OneGate and
-security groups are those of the nspawn driver. Needs root, qemu-system-x86, xorriso, ip and nft. Host folders cannot
-be shared.
+Everything of the image takes part: boot loader, kernel, initial RAM disk, growing of the disk. Further image disks of
+the VM are attached when it starts; volatile disks are not. KVM is used where a probe guest really runs on it, otherwise
+instructions are emulated, which is 20-50 times slower. Networks, OneGate and security groups are those of the nspawn
+driver. Needs root, qemu-system-x86, xorriso, ip and nft. Host folders cannot be shared.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from zonebox.drivers.nics import DEFAULT_SWITCH
 from zonebox.drivers.nspawn import check_tools, spawn
 from zonebox.drivers.nspawn_image import RootDisk, find_root
 from zonebox.drivers.nspawn_wiring import Wiring
+from zonebox.drivers.qemu_disks import Attached, disk_options, make_disks
 from zonebox.drivers.qemu_probe import kvm_runs
 
 Firmware = Literal["bios", "uefi"]
@@ -89,24 +90,15 @@ class QemuDriver(MachineDriver):
             )
         if self._kvm is None:
             self._kvm = await asyncio.to_thread(kvm_runs)
-        await self._make_disk(image.path, folder.path / "disk.qcow2", spec.root_mb)
+        disks = await make_disks(image.path, spec, self._run)
         firmware = firmware_of(spec.firmware, self._firmware)
         if firmware == "uefi":
             await asyncio.to_thread(_copy_once, OVMF / "OVMF_VARS_4M.fd", folder.path / "vars.fd")
         await write_context_disk(folder, self._run)
         await self._wiring.connect(spec)
         taps = [self._wiring.network(spec).port(spec.vm_id, nic) for nic in spec.nics]
-        argv = qemu_command(spec, taps=taps, firmware=firmware, kvm=self._kvm)
+        argv = qemu_command(spec, taps=taps, firmware=firmware, kvm=self._kvm, disks=disks)
         return spawn(["ip", "netns", "exec", self._wiring.switch, *argv], folder, {table.MARK: mark})
-
-    async def _make_disk(self, image: Path, disk: Path, size_mb: int | None) -> None:
-        """A disk of the VM's own on top of its image, as large as the VM template says; a later start keeps it."""
-        if not await asyncio.to_thread(disk.exists):
-            backing = str(await asyncio.to_thread(image.absolute))
-            await self._run("qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", "qcow2", str(disk))
-        described = json.loads(await self._run("qemu-img", "info", "--output=json", str(disk)))
-        if size_mb is not None and size_mb << 20 > int(described["virtual-size"]):
-            await self._run("qemu-img", "resize", "-q", str(disk), f"{size_mb}M")
 
     async def found(self, spec: GuestSpec) -> None:
         """A running guest was found again: OneGate is relayed to it once more."""
@@ -147,14 +139,17 @@ def firmware_of(wanted: str, default: Firmware) -> Firmware:
     return "bios" if wanted.upper() == "BIOS" else "uefi"
 
 
-def qemu_command(spec: GuestSpec, *, taps: Sequence[str], firmware: Firmware, kvm: bool) -> list[str]:
+def qemu_command(
+    spec: GuestSpec, *, taps: Sequence[str], firmware: Firmware, kvm: bool, disks: tuple[Attached, ...]
+) -> list[str]:
     """What starts a guest; it runs in the switch's namespace, where the taps are.
 
     Args:
-        spec: the VM; its folder holds disk.qcow2, context.iso and, for UEFI, vars.fd.
+        spec: the VM; its folder holds context.iso and, for UEFI, vars.fd.
         taps: one interface for each NIC.
         firmware: SeaBIOS on a PC, or UEFI on a Q35 chipset, as OpenNebula has them.
         kvm: use it.
+        disks: the one that boots first.
     """
     folder = spec.folder
     argv = [
@@ -171,7 +166,7 @@ def qemu_command(spec: GuestSpec, *, taps: Sequence[str], firmware: Firmware, kv
         *("-serial", "stdio", "-monitor", "none"),
         *("-qmp", f"unix:{folder}/qmp,server=on,wait=off"),
         *("-device", "virtio-rng-pci"),
-        *("-drive", f"file={folder}/disk.qcow2,if=virtio,format=qcow2,discard=unmap,cache=unsafe"),
+        *disk_options(disks),
         *("-drive", f"file={folder}/context.iso,media=cdrom,format=raw,if=none,readonly=on,id=cd0"),
         *("-device", f"ide-cd,drive=cd0,id={_CONTEXT_DRIVE}"),
     ]
