@@ -25,6 +25,7 @@ from flower_federation.environment import MARK_PREFIX, Layout, merged
 from flower_federation.stacks import read_stack_files
 from flower_federation.zones import EmbeddedZone, embedded_zones, start_arguments, stop_arguments
 from pulumi_flower.control import ControlClient, NodeState
+from tests.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FEDERATION_COMMAND = REPOSITORY / "tests" / "e2e" / "federation_command.py"
@@ -353,5 +354,7 @@ class Project:
     def wait_gone(self) -> None:
         """Wait until nothing of this folder runs."""
         wait_until(
-            lambda: not processes_of(self.folder), timeout_s=15.0, what=lambda: f"gone: {processes_of(self.folder)}"
+            lambda: not processes_of(self.folder),
+            timeout_s=PATIENCE_S,
+            what=lambda: f"gone: {processes_of(self.folder)}",
         )

@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e_support import CENTRAL, Ended, Project, Timing, kill_processes_of
 from tests.flower_support import FLOWER_BIN, Authority, node_key
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -70,7 +71,7 @@ def test_a_client_without_credentials_reaches_neither_control_nor_runtime_throug
     outputs = federation.stack_outputs(CENTRAL)
     host, _, port = outputs["superlink_fleet_endpoint"].partition(":")
     connection = http.client.HTTPSConnection(
-        host, int(port), timeout=10, context=ssl.create_default_context(cadata=outputs["ca_certificate"])
+        host, int(port), timeout=PATIENCE_S, context=ssl.create_default_context(cadata=outputs["ca_certificate"])
     )
     routes = json.loads(federation.succeed(FLOWER_BIN / "python", "-c", _ROUTES))
     assert "/v1/control/list-nodes" in routes

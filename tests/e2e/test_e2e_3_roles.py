@@ -21,6 +21,7 @@ from flower_federation import cli
 from tests.control_support import run_flwr
 from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import CENTRAL, FEDERATION_COMMAND, REPOSITORY, Measured, Project, Timing, wait_until
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -149,7 +150,7 @@ def test_a_researcher_trains_and_stops_only_what_is_his_own(
         assert run_flwr(Path(ada["flwr_home"]), "stop", run_id)["success"]
         measured("flwr stop of a researcher's own run", time.monotonic() - started)
 
-    wait_until(lambda: bool(lines(staffed, name="Ada", action="stop")), timeout_s=10, what=lambda: "Ada's stop")
+    wait_until(lambda: bool(lines(staffed, name="Ada", action="stop")), timeout_s=PATIENCE_S, what=lambda: "Ada's stop")
     assert [line["run"] for line in lines(staffed, name="Ada", action="run")] == [run_id]
     assert [line["outcome"] for line in lines(staffed, name="Grace", action="stop")] == ["refused"]
     assert [line["outcome"] for line in lines(staffed, name="Ada", action="stop")] == ["done"]
@@ -163,7 +164,9 @@ def test_an_auditor_reads_and_is_refused_everything_else(staffed: Project, tmp_p
         assert len(run_flwr(home, "supernode", "list")["nodes"]) == 3
         refused = run_flwr(home, "supernode", "unregister", node)
     assert "Your role, auditor, may not call unregister-node" in refused["error-message"]
-    wait_until(lambda: bool(lines(staffed, name="Eve", action="unregister")), timeout_s=10, what=lambda: "her refusal")
+    wait_until(
+        lambda: bool(lines(staffed, name="Eve", action="unregister")), timeout_s=PATIENCE_S, what=lambda: "her refusal"
+    )
     assert [line["outcome"] for line in lines(staffed, name="Eve", action="unregister")] == ["refused"]
 
 
@@ -187,12 +190,14 @@ def test_the_stack_itself_enrolled_the_nodes_and_each_has_one_line(staffed: Proj
 def test_the_exported_audit_is_whole_up_to_the_head_that_the_zone_shows_and_all_tampering_is_found(
     staffed: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wait_until(lambda: bool(published_head(staffed)), timeout_s=30, what=lambda: "FL_AUDIT_HEAD")
+    wait_until(lambda: bool(published_head(staffed)), timeout_s=PATIENCE_S, what=lambda: "FL_AUDIT_HEAD")
     head = published_head(staffed)
     # What the log pipeline gets: every line of the audit, among what the service says beside it.
     exported = audit_file(staffed).with_name("flower-audit.log")
     chain = audit_file(staffed).read_text().splitlines()
-    wait_until(lambda: chain[-1] in exported.read_text(), timeout_s=10, what=lambda: f"{chain[-1]} in {exported}")
+    wait_until(
+        lambda: chain[-1] in exported.read_text(), timeout_s=PATIENCE_S, what=lambda: f"{chain[-1]} in {exported}"
+    )
     whole = [line for line in exported.read_text().splitlines() if line.startswith("{")]
     copy = tmp_path / "audit.jsonl"
 

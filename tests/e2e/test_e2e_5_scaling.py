@@ -15,7 +15,7 @@ from tests.e2e_support import BERLIN, CENTRAL, STACKS, Project, wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(600)]
 
 FOUR_NODES = {"berlin/supernode-0", "berlin/supernode-1", "berlin/supernode-2", "paris/supernode-0"}
-RESTART_TIMEOUT_S = 30.0
+RESTART_TIMEOUT_S = 120.0
 
 
 def summary(text: str) -> list[str]:

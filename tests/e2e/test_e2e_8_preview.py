@@ -15,6 +15,7 @@ import pytest
 from flower_federation.console import Console
 from flower_federation.preview import compare, whole
 from tests.e2e_support import DEMO_NETWORKS, REPOSITORY, Timing, free_networks, processes_of, wait_until
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
@@ -97,7 +98,7 @@ def test_the_preview_of_a_change_is_the_one_that_docs_show(tmp_path: Path, timin
     assert not (tmp_path / ".federation").exists()
     assert {path: path.read_text() for path in (tmp_path / "stacks").iterdir()} == before
     # A zone that says that it has stopped still has to end its process.
-    wait_until(lambda: left_over() == {}, timeout_s=15.0, what=lambda: f"gone: {left_over()}")
+    wait_until(lambda: left_over() == {}, timeout_s=PATIENCE_S, what=lambda: f"gone: {left_over()}")
 
 
 def left_over() -> dict[int, str]:

@@ -26,6 +26,7 @@ from pulumi_flower.control import ControlClient, NodeState
 from tests.e2e.evidence import contexts, found_in, private_keys, public_evidence
 from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import BERLIN, CENTRAL, FEDERATION_COMMAND, PARIS, Measured, Project, Timing, wait_until
+from tests.patience import PATIENCE_S
 from tests.presence_support import Presence
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -163,7 +164,9 @@ def test_server_key_and_certificate_are_renewed_while_a_run_is_in_progress_and_n
     assert [each["nodes"] for each in result["rounds"]] == [3, 3, 3, 3]
     served_now = served_certificate(endpoint, ca)
     rotated = {"action": "rotate", "reason": f"server certificate: sha256 {before} -> {served_now}"}
-    wait_until(lambda: bool(audit_lines(project, **rotated)), timeout_s=10.0, what=lambda: "the rotation in the audit")
+    wait_until(
+        lambda: bool(audit_lines(project, **rotated)), timeout_s=PATIENCE_S, what=lambda: "the rotation in the audit"
+    )
     assert processes(project) == running, "neither SuperLink nor gateway nor any node was restarted"
     assert {name: states for name, states in presence.seen.items() if states != ["online"]} == {}
     ended = project.pulumi("preview", "--expect-no-changes", stack=CENTRAL)
@@ -218,7 +221,9 @@ def revocations(project: Project, node_id: str) -> list[dict[str, Any]]:
 
 def one_revocation(project: Project, node_id: str) -> dict[str, Any]:
     """The only such line, once it is there: the gateway writes it when the call is over."""
-    wait_until(lambda: bool(revocations(project, node_id)), timeout_s=10.0, what=lambda: f"{node_id} in the audit")
+    wait_until(
+        lambda: bool(revocations(project, node_id)), timeout_s=PATIENCE_S, what=lambda: f"{node_id} in the audit"
+    )
     (line,) = revocations(project, node_id)
     return line
 
@@ -282,7 +287,7 @@ def test_it_is_refused_still_after_the_superlink_was_restarted(project: Project,
     started = time.monotonic()
     wait_until(
         lambda: bool(set(madrid.processes(vm_id, "/flower-superlink ")) - {killed}),
-        timeout_s=30.0,
+        timeout_s=PATIENCE_S,
         what=lambda: "another SuperLink process",
     )
     project.wait_online(client, NODES - {REVOKED})

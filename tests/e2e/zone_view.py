@@ -13,6 +13,7 @@ import requests
 
 from flower_federation.zones import EmbeddedZone
 from tests.e2e_support import processes_of
+from tests.patience import PATIENCE_S
 
 _POOLS = {"imagepool": "IMAGE", "vnpool": "VNET", "templatepool": "VMTEMPLATE", "secgrouppool": "SECURITY_GROUP"}
 _EVERY = (-2, -1, -1)
@@ -56,7 +57,10 @@ class ZoneView:
         """What OneFlow answers; texts are what it sent."""
         user, _, password = self.session.partition(":")
         answer = requests.get(
-            f"https://{self.zone.address}:2474{path}", auth=(user, password), verify=str(self.ca_file), timeout=10
+            f"https://{self.zone.address}:2474{path}",
+            auth=(user, password),
+            verify=str(self.ca_file),
+            timeout=PATIENCE_S,
         )
         assert answer.ok, f"{self.zone.name}: GET {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else {}
@@ -109,7 +113,7 @@ class ZoneView:
                         f"https://{self.zone.address}:5030{path}",
                         headers={"X-ONEGATE-TOKEN": token, "X-ONEGATE-VMID": str(vm_id)},
                         verify=str(self.ca_file),
-                        timeout=10,
+                        timeout=PATIENCE_S,
                     )
                     assert answer.ok, f"{self.zone.name}: OneGate {path}: {answer.status_code} {answer.text}"
                     yield f"OneGate of {self.zone.name}, VM {vm_id}, {path}", answer.text

@@ -19,6 +19,7 @@ import pytest
 from flower_federation.demo_containers import Containers
 from tests.e2e_support import FEDERATION_COMMAND, Ended, Project, kill_processes_of, processes_of, wait_until
 from tests.image_support import MARKS, require_tools, tool
+from tests.patience import PATIENCE_S
 from zonebox.drivers.nspawn_network import NETNS
 
 pytestmark = [*MARKS, pytest.mark.engine, pytest.mark.flower, pytest.mark.timeout(900)]
@@ -123,7 +124,7 @@ def test_down_leaves_nothing_behind(result: dict[str, Any], interrupted: Demo) -
     assert ended.returncode == 0, ended.text
     wait_until(
         lambda: not processes_of(interrupted.project.folder),
-        timeout_s=15.0,
+        timeout_s=PATIENCE_S,
         what=lambda: f"gone: {processes_of(interrupted.project.folder)}",
     )
     assert (interrupted.guests(), interrupted.mounts()) == ([], [])

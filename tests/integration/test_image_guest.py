@@ -24,6 +24,7 @@ from pulumi_flower.errors import RefusedError
 from tests.appliance_support import b64
 from tests.image_support import MARKS, Appliance, Guests, Inside, appliance, eventually, guests_of, record, tool
 from tests.oneapps_support import APPLIANCE, PROJECT
+from tests.patience import PATIENCE_S
 from tests.wheel_support import MODULE, entry, wheel
 from zonebox.drivers.base import DiskSpec
 from zonebox.drivers.nspawn import NspawnDriver
@@ -57,9 +58,9 @@ async def guests(tmp_path_factory: pytest.TempPathFactory, appliance: Appliance)
         started = time.monotonic()
         await made.start(made.spec(1, made.superlink(), name="superlink_0_(service_1)"))
         await made.start(made.spec(2, made.supernode(), shares={DATA: data}))
-        await made.eventually(1, 90, READY="YES", FL_STATE="online")
+        await made.eventually(1, PATIENCE_S, READY="YES", FL_STATE="online")
         record("nspawn", "superlink", time.monotonic() - started)
-        await made.eventually(2, 60, READY="YES", FL_STATE="waiting")
+        await made.eventually(2, PATIENCE_S, READY="YES", FL_STATE="waiting")
         record("nspawn", "supernode", time.monotonic() - started)
         yield made
 
@@ -68,7 +69,7 @@ async def enrolled(guests: Guests, vm_id: int) -> None:
     """Register the node's key, as an administrator does, and wait until it is online."""
     if guests.onegate.of(vm_id).get("FL_STATE") != "online":
         await guests.register(vm_id)
-    await guests.eventually(vm_id, 60, FL_STATE="online")
+    await guests.eventually(vm_id, PATIENCE_S, FL_STATE="online")
 
 
 @in_module
@@ -135,8 +136,8 @@ async def test_a_new_context_reloads_the_gateway_and_restarts_nothing(guests: Gu
             return False
         return True
 
-    await eventually(is_let_in, "the gateway lets VM 2 in", 30)
-    await guests.eventually(1, 30, READY="YES", FL_STATE="online")
+    await eventually(is_let_in, "the gateway lets VM 2 in", PATIENCE_S)
+    await guests.eventually(1, PATIENCE_S, READY="YES", FL_STATE="online")
     assert before == {unit: inside.pid_of(f"flower-{unit}.service") for unit in before}
 
 
@@ -147,8 +148,10 @@ async def test_a_restart_of_the_appliance_interrupts_no_service_and_knows_the_no
     node, own = inside.pid_of("flower-supernode.service"), inside.pid_of("flower-appliance.service")
     node_id = guests.onegate.of(2)["FL_NODE_ID"]
     inside.run("systemctl", "restart", "flower-appliance.service")
-    await eventually(lambda: inside.pid_of("flower-appliance.service") not in ("0", own), "the appliance is new", 30)
-    await guests.eventually(2, 60, READY="YES", FL_STATE="online", FL_NODE_ID=node_id)
+    await eventually(
+        lambda: inside.pid_of("flower-appliance.service") not in ("0", own), "the appliance is new", PATIENCE_S
+    )
+    await guests.eventually(2, PATIENCE_S, READY="YES", FL_STATE="online", FL_NODE_ID=node_id)
     assert inside.pid_of("flower-supernode.service") == node
     logged = inside.run("cat", "/var/log/flower/flower-supernode.log")
     assert logged.count(f"SuperNode ID: {node_id}") == 1
@@ -168,13 +171,13 @@ async def test_the_stages_of_the_marketplaces_image_start_and_reload_the_applian
     inside.run("systemctl", "stop", "flower-appliance.service")
     hook = "/etc/one-context.d/net-90-service-appliance"
     inside.run(hook)
-    await eventually(lambda: inside.pid_of("flower-appliance.service") != "0", "the appliance runs again", 30)
-    await guests.eventually(1, 60, READY="YES", FL_STATE="online")
+    await eventually(lambda: inside.pid_of("flower-appliance.service") != "0", "the appliance runs again", PATIENCE_S)
+    await guests.eventually(1, PATIENCE_S, READY="YES", FL_STATE="online")
 
     own = inside.pid_of("flower-appliance.service")
     inside.run(hook)
     reloads = ("journalctl", "--no-pager", "--unit=flower-appliance.service", "--grep=^Reloaded")
-    await eventually(lambda: inside.run(*reloads, check=False) != "", "systemd reloads the appliance", 30)
+    await eventually(lambda: inside.run(*reloads, check=False) != "", "systemd reloads the appliance", PATIENCE_S)
     assert (own, superlink) == tuple(inside.pid_of(f"flower-{unit}.service") for unit in ("appliance", "superlink"))
     assert inside.run("cat", "/etc/one-appliance/status") == "bootstrap_started"
 
@@ -186,7 +189,7 @@ async def test_a_killed_service_comes_back_by_itself(guests: Guests) -> None:
     before = inside.pid_of("flower-supernode.service")
     inside.run("kill", "-KILL", before)
     await eventually(
-        lambda: inside.pid_of("flower-supernode.service") not in ("0", before), "systemd starts it again", 30
+        lambda: inside.pid_of("flower-supernode.service") not in ("0", before), "systemd starts it again", PATIENCE_S
     )
 
 
@@ -195,7 +198,7 @@ async def test_an_empty_data_folder_is_an_error_and_not_ready(guests: Guests) ->
     empty = guests.folder / "empty"
     empty.mkdir()
     await guests.start(guests.spec(3, guests.supernode(), shares={DATA: empty}))
-    await eventually(lambda: "is empty" in guests.onegate.error_of(3), "FL_ERROR tells of the empty folder", 60)
+    await eventually(lambda: "is empty" in guests.onegate.error_of(3), "FL_ERROR tells of the empty folder", PATIENCE_S)
     assert guests.onegate.of(3).get("READY") != "YES"
     await guests.driver.stop(3, hard=True)
 
@@ -203,7 +206,7 @@ async def test_an_empty_data_folder_is_an_error_and_not_ready(guests: Guests) ->
 @in_module
 async def test_another_flower_version_than_the_baked_one_is_refused(guests: Guests) -> None:
     await guests.start(guests.spec(4, guests.supernode(FL_FLOWER_VERSION="1.40.0")))
-    await eventually(lambda: "1.40.0" in guests.onegate.error_of(4), "FL_ERROR names the version", 60)
+    await eventually(lambda: "1.40.0" in guests.onegate.error_of(4), "FL_ERROR names the version", PATIENCE_S)
     assert "Use an image with Flower 1.40.0" in guests.onegate.error_of(4)
     assert Inside(guests, 4).pid_of("flower-supernode.service") == "0"
     await guests.driver.stop(4, hard=True)
@@ -217,7 +220,7 @@ async def test_the_demo_set_is_in_the_image_and_a_volume_that_is_not_attached_is
     )
     await guests.start(guests.spec(5, demo))
     await guests.start(guests.spec(6, volume))
-    await guests.eventually(5, 60, READY="YES", FL_STATE="waiting")
+    await guests.eventually(5, PATIENCE_S, READY="YES", FL_STATE="waiting")
     inside = Inside(guests, 5)
     as_service = "setpriv --reuid flower --regid flower --clear-groups wc -l /usr/share/flower/demo/breast_cancer.csv"
     assert inside.run("sh", "-c", as_service).split()[0] == "570"
@@ -227,7 +230,7 @@ async def test_the_demo_set_is_in_the_image_and_a_volume_that_is_not_attached_is
     async def is_told() -> bool:
         return "could not be mounted at /srv/flower/data" in guests.error_of(6)
 
-    await eventually(is_told, "VM 6 says that its volume is not there", 60)
+    await eventually(is_told, "VM 6 says that its volume is not there", PATIENCE_S)
     assert guests.onegate.of(6).get("READY") != "YES"
     options = Inside(guests, 6).run("systemctl", "show", "--property=Options", "srv-flower-data.mount")
     assert options.strip() == "Options=ro,nosuid,nodev,noexec"
@@ -242,7 +245,7 @@ async def test_a_zones_packages_are_installed_and_a_gpu_that_is_not_there_is_an_
     packages = {"FL_REQUIREMENTS": b64(entry(path).text), "FL_WHEELHOUSE_PATH": "/srv/wheels"}
     await guests.start(guests.spec(7, guests.supernode(**packages), shares={DATA: data, "/srv/wheels": path.parent}))
     await guests.start(guests.spec(8, guests.supernode(FL_GPU="YES"), shares={DATA: data}))
-    await guests.eventually(7, 60, READY="YES", FL_STATE="waiting")
+    await guests.eventually(7, PATIENCE_S, READY="YES", FL_STATE="waiting")
     inside = Inside(guests, 7)
     found = inside.run("sh", "-c", f"stat --format='%U %G %a' /var/lib/flower/requirements/*/{MODULE}.py")
     assert found.split() == ["root", "flower", "440"]
@@ -257,7 +260,7 @@ async def test_a_zones_packages_are_installed_and_a_gpu_that_is_not_there_is_an_
     async def is_told() -> bool:
         return "libcuda.so.1 cannot be loaded" in guests.error_of(8)
 
-    await eventually(is_told, "VM 8 says that it has no GPU", 60)
+    await eventually(is_told, "VM 8 says that it has no GPU", PATIENCE_S)
     assert guests.onegate.of(8).get("READY") != "YES"
     for vm_id in (7, 8):
         await guests.driver.stop(vm_id, hard=True)
@@ -276,7 +279,7 @@ async def test_keys_are_made_on_the_volume_for_the_state_and_nowhere_where_there
     state = DiskSpec(disk_id=1, image_id=20, image=volume, target="vdb")
     await guests.start(guests.spec(9, told, shares=shares, disks=[image, state]))
     await guests.start(guests.spec(10, told, shares=shares))
-    await guests.eventually(9, 60, READY="YES", FL_STATE="waiting")
+    await guests.eventually(9, PATIENCE_S, READY="YES", FL_STATE="waiting")
     inside = Inside(guests, 9)
     for place in ("/var/lib/flower", "/etc/flower/certs"):
         assert inside.run("findmnt", "--noheadings", "--output", "FSTYPE", place) == "ext4"
@@ -285,7 +288,7 @@ async def test_keys_are_made_on_the_volume_for_the_state_and_nowhere_where_there
     async def is_told() -> bool:
         return "flower-state could not be mounted" in guests.error_of(10)
 
-    await eventually(is_told, "VM 10 says that its volume is not there", 60)
+    await eventually(is_told, "VM 10 says that its volume is not there", PATIENCE_S)
     assert guests.onegate.of(10).get("READY") != "YES"
     assert "FL_NODE_PUBKEY" not in guests.onegate.of(10)
     assert Inside(guests, 10).run("find", "/", "-xdev", "-name", "node.key") == ""

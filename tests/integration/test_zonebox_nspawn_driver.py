@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.image_support import MARKS, Appliance, Guests, Inside, appliance, eventually, guests_of, tool
+from tests.patience import PATIENCE_S
 from zonebox.drivers.base import GuestState
 from zonebox.drivers.nspawn import NspawnDriver
 from zonebox.drivers.nspawn_cgroup import groups_for
@@ -30,7 +31,7 @@ async def one_guest(folder: Path, image: Path) -> AsyncIterator[Guests]:
     """A guest whose CONTEXT says nothing of Flower: it boots, and its appliance refuses the rest."""
     async with guests_of(folder, image, make) as guests:
         await guests.start(guests.spec(1, {"SSH_PUBLIC_KEY": "ssh-ed25519 AAAAC3Nz test"}))
-        await eventually(lambda: is_up(guests), "the guest's systemd is up", 60)
+        await eventually(lambda: is_up(guests), "the guest's systemd is up", PATIENCE_S)
         yield guests
 
 
@@ -62,7 +63,9 @@ async def test_a_guest_is_told_its_network_name_and_keys_by_its_context(tmp_path
         assert "inet 10.10.1.11/24" in inside.run("ip", "address", "show", "eth0")
         assert inside.run("ip", "route", "show", "default").startswith("default via 10.10.1.1")
         await eventually(
-            lambda: "AAAAC3Nz" in inside.run("cat", "/root/.ssh/authorized_keys"), "SSH_PUBLIC_KEY is root's", 20
+            lambda: "AAAAC3Nz" in inside.run("cat", "/root/.ssh/authorized_keys"),
+            "SSH_PUBLIC_KEY is root's",
+            PATIENCE_S,
         )
         assert inside.run("cat", "/etc/machine-id") == guests.specs[1].uuid.replace("-", "")
         assert inside.run("systemctl", "list-units", "--failed", "--no-legend", "--plain") == ""
@@ -77,7 +80,7 @@ async def test_shutting_down_lets_the_guest_stop_its_services_and_leaves_nothing
         assert leftovers(guests) == []
         assert guests.ended == []
         await guests.start(guests.specs[1])
-        await eventually(lambda: is_up(guests), "the guest boots again", 60)
+        await eventually(lambda: is_up(guests), "the guest boots again", PATIENCE_S)
         assert Inside(guests, 1).run("cat", "/root/note") == "kept"
         assert not (appliance.root / "root/note").exists()
 
@@ -87,12 +90,12 @@ async def test_a_guest_that_powers_itself_off_or_is_killed_is_reported_and_clean
 ) -> None:
     async with one_guest(tmp_path, appliance.document(tmp_path)) as guests:
         Inside(guests, 1).run("systemctl", "poweroff", check=False)
-        await eventually(lambda: guests.ended == [1], "on_exit is called", 30)
+        await eventually(lambda: guests.ended == [1], "on_exit is called", PATIENCE_S)
         assert leftovers(guests) == []
         await guests.start(guests.specs[1])
         record = json.loads((guests.specs[1].folder / "guest.json").read_text())
         os.kill(record["pid"], signal.SIGKILL)
-        await eventually(lambda: guests.ended == [1, 1], "on_exit is called again", 30)
+        await eventually(lambda: guests.ended == [1, 1], "on_exit is called again", PATIENCE_S)
         assert leftovers(guests) == []
 
 
