@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from flower_appliance.version import FLOWER_VERSION
-from flower_federation.imaging.figures import BOOTS, CPU_LIMIT_BYTES, DATA, PAGE, render
+from flower_federation.errors import MachineError
+from flower_federation.imaging.figures import BOOTS, CPU_LIMIT_BYTES, DATA, PAGE, Seen, render
 from flower_federation.imaging.recipe import load
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -40,3 +41,25 @@ def test_every_role_was_seen_ready_in_a_container_and_on_either_firmware(figures
     assert seen == {("nspawn", "none/superlink"), ("nspawn", "none/supernode"), *(("qemu", boot) for boot in BOOTS)}
     assert all(boot["ready_s"] > 0 for boot in figures["boots"])
     assert all(boot["memory_mib"] for boot in figures["boots"] if boot["driver"] == "qemu")
+
+
+def test_a_run_goes_on_where_an_earlier_one_of_the_same_day_and_inputs_stopped(tmp_path: Path) -> None:
+    path, said = tmp_path / "state" / "seen.jsonl", list[str]()
+
+    def fails() -> list[dict[str, Any]]:
+        raise MachineError(given="a", rule="b", reason="c", remedy="d")
+
+    first = Seen(path, "2026-11-24")
+    assert first.get("variant cpu abc", lambda: [{"name": "cpu"}], said.append) == [{"name": "cpu"}]
+    with pytest.raises(MachineError):
+        first.get("boot bios/superlink abc", fails, said.append)
+
+    again = Seen(path, "2026-11-24")
+    assert again.get("variant cpu abc", fails, said.append) == [{"name": "cpu"}]
+    assert said[-1] == "measured already: variant cpu abc"
+    with pytest.raises(MachineError):
+        again.get("boot bios/superlink abc", fails, said.append)
+    with pytest.raises(MachineError):
+        again.get("variant cpu of other sources", fails, said.append)
+    with pytest.raises(MachineError):
+        Seen(path, "2026-11-25").get("variant cpu abc", fails, said.append)

@@ -2,7 +2,8 @@
 
 Sizes and build times come from building, once with empty caches and once with full ones. Boot times and memory come
 from the tests that boot the image (tests/integration), which write what they see where FL_TEST_FIGURES says: a figure
-without a boot that reached READY does not exist.
+without a boot that reached READY does not exist. What one run has measured is kept, and a later one of the same day and
+of the same inputs goes on from there.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from flower_appliance.version import FLOWER_VERSION
 from flower_federation.console import Console
+from flower_federation.errors import MachineError
 from flower_federation.imaging.building import STEPS, Built, build_image
+from flower_federation.imaging.cached import image_key
 from flower_federation.imaging.recipe import Recipe
 from flower_federation.processes import Runner, require
 from zonebox.drivers.qemu_probe import kvm_runs
@@ -31,10 +36,27 @@ PAGE: Final = Path("docs") / "reference" / "image.md"
 DATA: Final = Path("docs") / "reference" / "image.json"
 SINK: Final = "FL_TEST_FIGURES"
 """File that the tests append what they see to, a JSON object a line."""
-CONTAINERS: Final = "tests/integration/test_image_guest.py"
+SEEN: Final = Path(".federation") / "image-figures.jsonl"
+"""What runs have measured, in the clone; git ignores the folder."""
+CONTAINERS: Final = "tests/integration/test_image_guest.py::test_a_node_is_online_once_it_is_enrolled_and_knows_its_id"
 MACHINES: Final = "tests/integration/test_zonebox_qemu_driver.py"
 BOOTS: Final = ("bios/superlink", "bios/supernode", "uefi/superlink", "uefi/supernode")
+AT_ONCE: Final = 2
+"""Emulated boots side by side: each keeps one core busy, and one after the other they would take ten minutes."""
 _TESTS_TIMEOUT_S: Final = 1800.0
+HOW_VARIANTS: Final = (
+    f"The cpu variant may have {CPU_LIMIT_BYTES / 1e6:.0f} MB. Cold is with empty caches, downloads included; cached "
+    "is with base system and wheels in the user's cache, after a change of the appliance's code. pytorch-cpu has "
+    "Debian's PyTorch; gpu is without NVIDIA's driver, which `--hook` brings."
+)
+HOW_BOOTS: Final = (
+    "nspawn boots the image's own root file system as a container, both roles at once. qemu boots the QCOW2 itself, "
+    "its instructions emulated where KVM does not run, in a zone of zonebox: from the registration of the image to "
+    f"READY in OneGate, {AT_ONCE} machines at a time. The SuperNode has its data on a volume, the SuperLink its state "
+    "on a persistent one. Memory is what the guest uses (MemTotal less MemAvailable) once it is online and idle; a "
+    "container shares the host's kernel and has no such number."
+)
+"""What the numbers mean; kept with them, so that older ones are not told by a newer story."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +91,35 @@ class BootFigures:
     """Used in the guest once it is online (MemTotal less MemAvailable); None in a container, whose kernel is shared."""
 
 
+class Seen:
+    """What has been measured, by what it is of.
+
+    Args:
+        path: The file, a JSON object a line; made where it is missing.
+        day: Only what was measured on this day counts.
+    """
+
+    def __init__(self, path: Path, day: str) -> None:
+        self._path = path
+        self._day = day
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        self._found = {each["key"]: each["figures"] for each in map(json.loads, lines) if each["day"] == day}
+
+    def get(self, key: str, measure_now: Callable[[], list[dict[str, Any]]], say: Callable[[str], None]) -> Any:
+        """The figures with a key, from an earlier run or measured now."""
+        if key in self._found:
+            say(f"measured already: {key}")
+            return self._found[key]
+        say(f"measuring: {key}")
+        started = time.monotonic()
+        self._found[key] = figures = measure_now()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"day": self._day, "key": key, "figures": figures}) + "\n")
+        say(f"measured: {key} ({time.monotonic() - started:.0f} s)")
+        return figures
+
+
 def measure(
     recipe: Recipe,
     variants: Sequence[str],
@@ -79,7 +130,7 @@ def measure(
     run: Runner,
     stream: TextIO,
 ) -> dict[str, Any]:
-    """Build, boot, and return what was seen.
+    """Build, boot, and return what was seen, now or by an earlier run of today that was of the same inputs.
 
     Args:
         recipe: What to build.
@@ -93,17 +144,42 @@ def measure(
     Raises:
         FederationError: A build failed, or a boot did not reach READY.
     """
+
+    def say(text: str) -> None:
+        stream.write(f"{text}\n")
+        stream.flush()
+
+    today = datetime.now(UTC).date().isoformat()
+    seen = Seen(project / SEEN, today)
+
+    def of_variant(name: str) -> list[dict[str, Any]]:
+        return [asdict(_variant(recipe, name, project=project, uv=uv, environ=environ, stream=stream))]
+
+    def of_boot(tests: str, boot: str) -> list[dict[str, Any]]:
+        return [asdict(each) for each in _boots(tests, boot, project=project, environ=environ, run=run)]
+
+    booted = image_key(recipe, "cpu", project=project)
+    boots = list(seen.get(f"containers {booted}", partial(of_boot, CONTAINERS, ""), say))
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        waiting = [
+            pool.submit(seen.get, f"boot {boot} {booted}", partial(of_boot, MACHINES, boot), say) for boot in BOOTS
+        ]
+        boots += [figures for each in waiting for figures in each.result()]
     built = [
-        _variant(recipe, name, project=project, uv=uv, environ=environ, stream=stream) for name in variants
-    ]  # fmt: skip
-    boots = _boots(project=project, environ=environ, run=run, stream=stream)
+        figures
+        for name in variants
+        for figures in seen.get(
+            f"variant {name} {image_key(recipe, name, project=project)}", partial(of_variant, name), say
+        )
+    ]
     return {
         "flower_version": FLOWER_VERSION,
-        "measured": datetime.now(UTC).date().isoformat(),
+        "measured": today,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {'with' if kvm_runs() else 'without'} KVM, shared "
         f"with other work (load average {os.getloadavg()[2]:.1f} over the last 15 minutes)",
-        "variants": [asdict(figures) for figures in built],
-        "boots": [asdict(figures) for figures in boots],
+        "how": {"variants": HOW_VARIANTS, "boots": HOW_BOOTS},
+        "variants": built,
+        "boots": boots,
     }
 
 
@@ -136,24 +212,31 @@ def _variant(
         )
 
 
-def _boots(*, project: Path, environ: Mapping[str, str], run: Runner, stream: TextIO) -> list[BootFigures]:
+def _boots(tests: str, boot: str, *, project: Path, environ: Mapping[str, str], run: Runner) -> list[BootFigures]:
+    """What a test that boots says of it."""
     with tempfile.TemporaryDirectory(prefix="flower-figures-") as folder:
         sink = Path(folder) / "seen.jsonl"
-        for tests, boot in [(CONTAINERS, ""), *((MACHINES, boot) for boot in BOOTS)]:
-            stream.write(f"booting: {tests} {boot}\n")
-            stream.flush()
-            require(
-                run(
-                    [project / ".venv" / "bin" / "pytest", "-q", "-x", project / tests],
-                    env={**environ, SINK: str(sink), **({"FL_TEST_BOOT": boot} if boot else {})},
-                    cwd=project,
-                    timeout_s=_TESTS_TIMEOUT_S,
-                ),
-                what=f"pytest {tests}",
-                reason="only a boot that was seen to reach READY has figures",
-                remedy="correct what its last lines name, and measure again",
+        require(
+            run(
+                [project / ".venv" / "bin" / "pytest", "-q", "-x", f"--basetemp={folder}/tests", project / tests],
+                env={**environ, SINK: str(sink), **({"FL_TEST_BOOT": boot} if boot else {})},
+                cwd=project,
+                timeout_s=_TESTS_TIMEOUT_S,
+            ),
+            what=f"pytest {tests} {boot}",
+            reason="only a boot that was seen to reach READY has figures",
+            remedy="correct what its last lines name, and measure again",
+        )
+        # A test that was skipped has seen nothing.
+        lines = sink.read_text(encoding="utf-8").splitlines() if sink.exists() else []
+        if not lines:
+            raise MachineError(
+                given=f"pytest {tests} {boot} booted nothing",
+                rule="it boots the image and tells what it saw",
+                reason="a figure without a boot does not exist",
+                remedy="run it with -rs, which says why it was skipped",
             )
-        return [BootFigures(**json.loads(line)) for line in sink.read_text(encoding="utf-8").splitlines()]
+        return [BootFigures(**json.loads(line)) for line in lines]
 
 
 def render(figures: Mapping[str, Any]) -> str:
@@ -182,8 +265,7 @@ def render(figures: Mapping[str, Any]) -> str:
             ),
         ),
         "",
-        f"The cpu variant may have {CPU_LIMIT_BYTES / 1e6:.0f} MB. Cold is with empty caches, downloads included; "
-        "cached is with base system and wheels in the user's cache, after a change of the appliance's code.",
+        figures["how"]["variants"],
         "",
         "## From start to READY",
         "",
@@ -198,10 +280,7 @@ def render(figures: Mapping[str, Any]) -> str:
             ),
         ),
         "",
-        "nspawn boots the image's own root file system as a container, both roles at once. qemu boots the QCOW2 "
-        "itself, its instructions emulated where KVM does not run. A SuperNode under qemu gets its data only after it "
-        "has reported that there are none, which is in its time. Memory is what the guest uses (MemTotal less "
-        "MemAvailable) once it is online and idle; a container shares the host's kernel and has no such number.",
+        figures["how"]["boots"],
         "",
     ]  # fmt: skip
     return "\n".join(lines)
