@@ -98,4 +98,4 @@ def test_from_three_to_one_the_two_oldest_go_with_their_keys_and_the_last_keeps_
     }
     assert revoked == {before["berlin/supernode-0"]["fingerprint"], before["berlin/supernode-1"]["fingerprint"]}
     four_nodes.wait_online(control, {"berlin/supernode-2", "paris/supernode-0"})
-    # They train in test_e2e_5_signed_apps.py, which comes next.
+    # They train in test_e2e_5_signed_apps.py, whose runs are the next.
