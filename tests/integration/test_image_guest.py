@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from flower_appliance.data import MOUNT_PATH
 from flower_federation.imaging.checksums import verify
 from flower_federation.imaging.figures import CPU_LIMIT_BYTES
 from flower_federation.imaging.oneapps import folder
 from pulumi_flower.control import ControlClient
 from pulumi_flower.errors import RefusedError
 from tests.appliance_support import b64
+from tests.emulated_support import volume as labelled
 from tests.image_support import MARKS, Appliance, Guests, Inside, appliance, eventually, guests_of, record, tool
 from tests.oneapps_support import APPLIANCE, PROJECT
 from tests.patience import PATIENCE_S
@@ -268,7 +270,7 @@ async def test_a_zones_packages_are_installed_and_a_gpu_that_is_not_there_is_an_
 
 @in_module
 async def test_keys_are_made_on_the_volume_for_the_state_and_nowhere_where_there_is_none(guests: Guests) -> None:
-    """VM 9 has a copy of an empty volume beside its image; VM 10 is told of one and has none."""
+    """VM 9 has a copy of an empty volume beside its image and data on another; VM 10 is told of one and has none."""
     shares = {DATA: guests.folder / "data"}
     told = guests.supernode(FL_STATE_VOLUME="flower-state")
     volume = guests.folder / "state.img"
@@ -277,13 +279,21 @@ async def test_keys_are_made_on_the_volume_for_the_state_and_nowhere_where_there
     tool("mkfs.ext4", "-q", "-L", "flower-state", volume)
     image = DiskSpec(disk_id=0, image_id=10, image=guests.image, target="vda")
     state = DiskSpec(disk_id=1, image_id=20, image=volume, target="vdb")
-    await guests.start(guests.spec(9, told, shares=shares, disks=[image, state]))
+    data = labelled(guests.folder, "rows", 4, {"rows.csv": "1,2\n"})
+    rows = DiskSpec(disk_id=2, image_id=21, image=data, target="vdc")
+    on_disk = {**{name: value for name, value in told.items() if name != "FL_DATA_PATH"}, "FL_DATA_VOLUME": "rows"}
+    await guests.start(guests.spec(9, on_disk, disks=[image, state, rows]))
     await guests.start(guests.spec(10, told, shares=shares))
     await guests.eventually(9, PATIENCE_S, READY="YES", FL_STATE="waiting")
     inside = Inside(guests, 9)
     for place in ("/var/lib/flower", "/etc/flower/certs"):
         assert inside.run("findmnt", "--noheadings", "--output", "FSTYPE", place) == "ext4"
     assert inside.run("stat", "--format=%U %a", "/var/lib/flower/certs/node.key") == "flower 600"
+    options = inside.run("findmnt", "--noheadings", "--output", "OPTIONS", MOUNT_PATH)
+    assert {"ro", "nosuid", "nodev", "noexec"} <= set(options.split(","))
+    as_service = ("setpriv", "--reuid", "flower", "--regid", "flower", "--clear-groups")
+    assert inside.run(*as_service, "cat", f"{MOUNT_PATH}/rows.csv") == "1,2"
+    assert "Read-only file system" in inside.run("sh", "-c", f"touch {MOUNT_PATH}/new 2>&1 || true")
 
     async def is_told() -> bool:
         return "flower-state could not be mounted" in guests.error_of(10)
