@@ -7,11 +7,13 @@ folder run in the order of their names: what changes the pool comes late, what t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.e2e.organisations import ZONES, ForeignAuthority, Organisations, begin, own_ca
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import BERLIN, CENTRAL, PARIS, STACKS, Measured, Project, Timing
+from tests.e2e_support import BERLIN, CENTRAL, DEMO_NETWORKS, PARIS, STACKS, Measured, Project, Timing, free_networks
 from tests.hub_support import Hub
 
 THREE_NODES = {"berlin/supernode-0", "berlin/supernode-1", "paris/supernode-0"}
@@ -107,3 +109,29 @@ def one_operator(tmp_path_factory: pytest.TempPathFactory, timings: list[Timing]
         yield project
     finally:
         project.close()
+
+
+@pytest.fixture(scope="session")
+def organisations(tmp_path_factory: pytest.TempPathFactory, timings: list[Timing]) -> Iterator[Organisations]:
+    """Three organisations that know nothing of each other yet; two files use them, and the second one ends them."""
+    networks = dict(zip(DEMO_NETWORKS, free_networks(len(DEMO_NETWORKS)), strict=True))
+
+    def project(stack: str) -> Project:
+        folder = tmp_path_factory.mktemp(stack)
+        return Project(folder=folder, timings=timings, own_passphrases=True, stacks=(stack,), networks=networks)
+
+    authority = ForeignAuthority.make()
+    made = Organisations(
+        centre=project(CENTRAL),
+        zones={zone: project(stack) for zone, stack in ZONES.items()},
+        authority=authority,
+        address=f"127.{networks['madrid']}.1.10",
+        trusted=[authority.root],
+    )
+    try:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(begin, made.all))
+        own_ca(made)
+        yield made
+    finally:
+        made.close()

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import pytest
 from flower_federation import cli
 from flower_federation.rotation import served_certificate
 from pulumi_flower.control import ControlClient, NodeState
+from tests.e2e.control_view import client_of_the_moment
 from tests.e2e.evidence import contexts, found_in, private_keys, public_evidence
 from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import BERLIN, CENTRAL, FEDERATION_COMMAND, PARIS, Measured, Project, Timing, wait_until
@@ -104,15 +105,6 @@ def processes(project: Project) -> dict[str, set[int]]:
                 if pids:
                     found[f"{name} {vm_id} {program.strip(' /')}"] = pids
     return found
-
-
-def client_of_the_moment(project: Project) -> Callable[[], ControlClient]:
-    """Makes clients that trust what the SuperLink's own VM trusts at that moment, as its nodes do."""
-    certificate = project.control_certificate()
-    view = ZoneView(project.zones["madrid"])
-    (guest,) = (view.guest(vm_id) for vm_id in view.vms())
-    ca = guest / "etc/flower/certs/ca.crt"
-    return lambda: ControlClient(certificate.endpoint, ca.read_text(), identity=certificate.identity, timeout_s=5.0)
 
 
 def audit_file(project: Project) -> Path:
