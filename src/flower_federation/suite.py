@@ -1,8 +1,8 @@
 """scripts/test: lint, types, then the tests from fast to slow, with the time of each stage and one verdict.
 
 Every stage runs, also after one has failed, so that one run tells everything. It changes no file but caches. What is
-slow runs in three rows side by side, of which each alone uses about 60 % of two cores (measured 2026-11-24): tests with
-the engine, end-to-end tests, and those of the appliance, its image and its VMs.
+slow runs in four rows side by side, since one alone leaves two cores idle half of the time (2026-11-24): tests with the
+engine, the federation that end-to-end tests share, those with federations of their own, and appliance, image and VMs.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def stages(*, fast_only: bool, extra: Sequence[str]) -> tuple[Stage, ...]:
     if not fast_only:
         selections += [
             ("engine tests", "slow and engine and not e2e and not image", "engine"),
-            ("end-to-end tests", "e2e and not image", "e2e"),
+            ("end-to-end tests", "e2e and not trust and not image", "e2e"),
+            ("trust tests", "e2e and trust and not image", "trust"),
             ("appliance tests", "image or slow and not engine and not e2e", "appliance"),
         ]
     tests = tuple(

@@ -17,7 +17,7 @@ from flower_federation.preview import compare, whole
 from tests.e2e_support import DEMO_NETWORKS, REPOSITORY, Timing, free_networks, processes_of, wait_until
 from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.trust, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
 EXAMPLE = REPOSITORY / "docs" / "reference" / "preview-example.md"
 INTRODUCTION = """# A preview as it looks

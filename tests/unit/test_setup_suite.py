@@ -26,7 +26,7 @@ from flower_federation.suite import (
 )
 
 PROJECT = project_folder()
-SIDE_BY_SIDE = ["engine tests", "end-to-end tests", "appliance tests"]
+SIDE_BY_SIDE = ["engine tests", "end-to-end tests", "trust tests", "appliance tests"]
 
 REPORT = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="pytest" errors="1" failures="2" skipped="3" tests="10" time="1.5"></testsuite></testsuites>
@@ -73,10 +73,12 @@ def test_stages_side_by_side_wait_for_each_other_and_say_which_line_is_whose(
 
 def test_a_test_with_whatever_marks_is_selected_by_exactly_one_stage() -> None:
     selections = [stage.command[2] for stage in stages(fast_only=False, extra=[]) if stage.is_tests]
-    for has in itertools.product([True, False], repeat=4):
-        marks = dict(zip(("slow", "e2e", "image", "engine"), has, strict=True))
+    for has in itertools.product([True, False], repeat=5):
+        marks = dict(zip(("slow", "e2e", "trust", "image", "engine"), has, strict=True))
         if marks["image"] and not marks["slow"]:
             continue  # tests/image_support.py gives both
+        if marks["trust"] and not marks["e2e"]:
+            continue  # it is a part of the end-to-end tests
         assert [Expression.compile(text).evaluate(marks.__getitem__) for text in selections].count(True) == 1, marks
 
 
