@@ -24,7 +24,14 @@ from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import CENTRAL, Measured, Project
 from tests.join_support import key_pem, pem
 
-pytestmark = [pytest.mark.e2e, pytest.mark.trust, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.trust,
+    pytest.mark.engine,
+    pytest.mark.flower,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
 
 
 def test_a_centre_whose_own_certificate_lacks_the_superlinks_address_is_refused_at_preview(

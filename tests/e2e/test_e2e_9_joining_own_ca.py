@@ -33,7 +33,14 @@ from tests.e2e_support import CENTRAL, Measured, Project
 from tests.join_support import key_pem, pem
 from tests.presence_support import Presence
 
-pytestmark = [pytest.mark.e2e, pytest.mark.trust, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.trust,
+    pytest.mark.engine,
+    pytest.mark.flower,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
 
 OFFLINE_LIMIT_S = 10.0
 

@@ -25,7 +25,14 @@ from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import BERLIN, CENTRAL, PARIS, Ended, Measured, Project, wait_until
 from tests.presence_support import Presence
 
-pytestmark = [pytest.mark.e2e, pytest.mark.trust, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.trust,
+    pytest.mark.engine,
+    pytest.mark.flower,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
 
 NODES = {"berlin/supernode-0", "berlin/supernode-1", "paris/supernode-0"}
 LEFT = timedelta(seconds=30)

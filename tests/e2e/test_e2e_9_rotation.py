@@ -30,7 +30,14 @@ from tests.e2e_support import BERLIN, CENTRAL, FEDERATION_COMMAND, PARIS, Measur
 from tests.patience import PATIENCE_S
 from tests.presence_support import Presence
 
-pytestmark = [pytest.mark.e2e, pytest.mark.trust, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.trust,
+    pytest.mark.engine,
+    pytest.mark.flower,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
 
 NODES = {"berlin/supernode-0", "berlin/supernode-1", "paris/supernode-0"}
 REVOKED = "berlin/supernode-1"
