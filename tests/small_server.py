@@ -6,17 +6,18 @@ What it answers is its subclass's affair; it keeps no connection and tells no lo
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 
-class SmallServer:
+class SmallServer(ABC):
     """Hands each request to `respond`, one thread a connection."""
 
+    @abstractmethod
     def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """Status and body of the answer to a request."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         outer = self
