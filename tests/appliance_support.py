@@ -188,7 +188,7 @@ def whole_lines(path: Path) -> list[str]:
 def free_network() -> str:
     """The first three octets of a 127.x.y.0/24 where our ports are free on .2 to .5."""
     while True:
-        prefix = f"127.{random.randint(100, 250)}.{random.randint(1, 250)}"
+        prefix = f"127.{random.randint(100, 200)}.{random.randint(1, 250)}"
         try:
             for host in range(2, 6):
                 for port in (9091, 9092, 9093, 9094):

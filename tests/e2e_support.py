@@ -7,17 +7,20 @@ its command line or environment, which is how `processes_of` finds what must be 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import itertools
 import json
 import os
 import re
 import secrets
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flower_federation.certificate_source import from_outputs
 from flower_federation.control_certificate import ControlCertificate
@@ -33,7 +36,10 @@ DEMO_NETWORKS = {"madrid": 10, "berlin": 20, "paris": 30}
 """Second byte of each zone's addresses in the committed stack files."""
 CENTRAL, BERLIN, PARIS = "madrid-central", "berlin-hospital", "paris-lab"
 STACKS = (CENTRAL, BERLIN, PARIS)
+E2E_NETWORKS = (201, 255)
+"""Second bytes that only these tests use, the last one excluded: zones that other tests start stay below."""
 ONLINE_TIMEOUT_S = 120.0
+_CLAIMS: list[IO[str]] = []
 
 _FOREIGN = ("PULUMI_", "OPENNEBULA_", "ONE_", "ONEFLOW_", "ONEGATE_", "FLWR_", "FEDERATION_", MARK_PREFIX)
 _LINKS = (".venv", ".flower-env", "components", "examples", "infra", "src")
@@ -77,12 +83,31 @@ def wait_until(
 
 
 def free_networks(count: int) -> tuple[int, ...]:
-    """Second bytes of 127.x.0.0/16 networks that nothing listens in and that neither the demo nor other tests take."""
+    """Second bytes of 127.x.0.0/16 networks that nothing listens in and that neither the demo nor other tests take.
+
+    They are this process's own until it ends: zones of test runs beside it may start later than they chose.
+    """
     listening = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
     # The kernel writes addresses byte by byte from the right: 0100007F is 127.0.0.1.
     taken = {int(line.split()[1][4:6], 16) for line in listening}
-    free = [number for number in range(201, 255) if number not in taken]
-    return tuple(sorted(secrets.SystemRandom().sample(free, count)))
+    candidates = [number for number in range(*E2E_NETWORKS) if number not in taken]
+    secrets.SystemRandom().shuffle(candidates)
+    claimed = list(itertools.islice(filter(_claim, candidates), count))
+    assert len(claimed) == count, f"{count} networks of 127.{E2E_NETWORKS[0]}-{E2E_NETWORKS[1] - 1} are not free"
+    return tuple(sorted(claimed))
+
+
+def _claim(network: int) -> bool:
+    folder = Path(tempfile.gettempdir()) / f"flower-federation-networks-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = (folder / str(network)).open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return False
+    _CLAIMS.append(lock)
+    return True
 
 
 def processes_of(folder: Path) -> dict[int, str]:

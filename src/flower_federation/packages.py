@@ -164,7 +164,7 @@ class Packages:
         python = self.layout.bin / "python"
         lock = self._file("control.lock")
         note(f"installing {_count(self._text('control.lock'))} packages of requirements/control.lock")
-        self._uv("pip", "sync", "--python", python, "--require-hashes", lock)
+        self._uv("pip", "sync", "--compile-bytecode", "--python", python, "--require-hashes", lock)
         note("installing this project, editable")
         self._uv(
             *("pip", "install", "--python", python, "--no-deps", "--no-build-isolation", "--editable"),
@@ -181,7 +181,10 @@ class Packages:
             note(f"installing {_count(lock)} packages of requirements/flower.lock")
             # Relocatable, since it is made beside its place and renamed.
             self._uv("venv", "--relocatable", "--allow-existing", "--no-project", "--python", self.python, folder)
-            self._uv("pip", "sync", "--python", folder / "bin/python", "--require-hashes", self._file("flower.lock"))
+            self._uv(
+                *("pip", "sync", "--compile-bytecode", "--python", folder / "bin/python"),
+                *("--require-hashes", self._file("flower.lock")),
+            )
 
         return self.cache.get(
             "flower", digest([lock, self.python_version]), make, usable=_has("bin/python", "bin/flwr")

@@ -274,6 +274,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, extra = parser.parse_known_args(argv)
     layout = Layout(project=project_folder())
     env = merged(os.environ, layout, offline=is_offline(layout))
+    # Hundreds of short processes: without compiled files each of them compiles all of this project anew.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.monotonic()
     outcomes: list[Outcome] = []
     for group in groups(stages(fast_only=arguments.fast, extra=extra)):

@@ -25,8 +25,8 @@ def free_address(ports: Sequence[int] = PORTS, *, dice: random.Random | None = N
     """
     choose = dice or random.Random(os.urandom(8))  # noqa: S311 - a choice, not a secret
     for _ in range(_TRIES):
-        # 127.1.x.y and its neighbours are what people choose by hand.
-        address = f"127.{choose.randint(100, 254)}.{choose.randint(1, 254)}.1"
+        # 127.1.x.y and its neighbours are what people choose by hand, and 127.254.x.y and its.
+        address = f"127.{choose.randint(100, 200)}.{choose.randint(1, 254)}.1"
         if all(_free(address, port) for port in ports):
             return address
     raise RuntimeError(f"no loopback address with ports {', '.join(map(str, ports))} free in {_TRIES} tries")
