@@ -31,7 +31,7 @@ from flower_federation.console import Console
 from flower_federation.imaging import recipe as recipes
 from flower_federation.imaging.building import STEPS
 from flower_federation.imaging.cached import cached_image
-from flower_federation.imaging.figures import SINK
+from flower_federation.imaging.figures import SINK, VARIANT
 from flower_federation.imaging.tools import install_command, missing_packages
 from pulumi_flower.control import ControlClient
 from pulumi_flower.keys import parse_openssh
@@ -133,11 +133,11 @@ def opened(image: Path, folder: Path) -> Iterator[Appliance]:
 
 
 def built_image() -> Path:
-    """The cpu variant of this clone, from the user's cache or built now."""
+    """The cpu variant of this clone, or the one that FL_TEST_VARIANT names, from the user's cache or built now."""
     require_tools()
     return cached_image(
         recipes.load(),
-        "cpu",
+        os.environ.get(VARIANT, "cpu"),
         project=REPOSITORY,
         uv=FLOWER_BIN / "uv",
         environ=os.environ,

@@ -23,7 +23,7 @@ from typing import Any, Final, TextIO
 
 from flower_appliance.version import FLOWER_VERSION
 from flower_federation.console import Console
-from flower_federation.errors import MachineError
+from flower_federation.errors import MachineError, ToolError
 from flower_federation.imaging.building import STEPS, Built, build_image
 from flower_federation.imaging.cached import image_key
 from flower_federation.imaging.recipe import Recipe
@@ -36,6 +36,8 @@ PAGE: Final = Path("docs") / "reference" / "image.md"
 DATA: Final = Path("docs") / "reference" / "image.json"
 SINK: Final = "FL_TEST_FIGURES"
 """File that the tests append what they see to, a JSON object a line."""
+VARIANT: Final = "FL_TEST_VARIANT"
+"""Which variant the tests boot; cpu where it says none."""
 SEEN: Final = Path(".federation") / "image-figures.jsonl"
 """What runs have measured, in the clone; git ignores the folder."""
 CONTAINERS: Final = "tests/integration/test_image_guest.py::test_a_node_is_online_once_it_is_enrolled_and_knows_its_id"
@@ -46,8 +48,9 @@ AT_ONCE: Final = 2
 _TESTS_TIMEOUT_S: Final = 1800.0
 HOW_VARIANTS: Final = (
     f"The cpu variant may have {CPU_LIMIT_BYTES / 1e6:.0f} MB. Cold is with empty caches, downloads included; cached "
-    "is with base system and wheels in the user's cache, after a change of the appliance's code. pytorch-cpu has "
-    "Debian's PyTorch; gpu is without NVIDIA's driver, which `--hook` brings."
+    "is with base system and wheels in the user's cache, after a change of the appliance's code. Both builds gave the "
+    "same bytes, or there would be no figures. pytorch-cpu has Debian's PyTorch; gpu is without NVIDIA's driver, which "
+    "`--hook` brings."
 )
 HOW_BOOTS: Final = (
     "nspawn boots the image's own root file system as a container, both roles at once. qemu boots the QCOW2 itself, "
@@ -80,6 +83,7 @@ class VariantFigures:
 class BootFigures:
     """One boot."""
 
+    variant: str
     driver: str
     """nspawn or qemu."""
     firmware: str
@@ -155,22 +159,25 @@ def measure(
     def of_variant(name: str) -> list[dict[str, Any]]:
         return [asdict(_variant(recipe, name, project=project, uv=uv, environ=environ, stream=stream))]
 
-    def of_boot(tests: str, boot: str) -> list[dict[str, Any]]:
-        return [asdict(each) for each in _boots(tests, boot, project=project, environ=environ, run=run)]
+    def of_boot(tests: str, variant: str, boot: str) -> list[dict[str, Any]]:
+        return [asdict(each) for each in _boots(tests, variant, boot, project=project, environ=environ, run=run)]
 
-    booted = image_key(recipe, "cpu", project=project)
-    boots = list(seen.get(f"containers {booted}", partial(of_boot, CONTAINERS, ""), say))
+    keys = {name: image_key(recipe, name, project=project) for name in variants}
+    boots = [
+        figures
+        for name, key in keys.items()
+        for figures in seen.get(f"containers {key}", partial(of_boot, CONTAINERS, name, ""), say)
+    ]
+    first, key = next(iter(keys.items()))
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         waiting = [
-            pool.submit(seen.get, f"boot {boot} {booted}", partial(of_boot, MACHINES, boot), say) for boot in BOOTS
+            pool.submit(seen.get, f"boot {boot} {key}", partial(of_boot, MACHINES, first, boot), say) for boot in BOOTS
         ]
         boots += [figures for each in waiting for figures in each.result()]
     built = [
         figures
-        for name in variants
-        for figures in seen.get(
-            f"variant {name} {image_key(recipe, name, project=project)}", partial(of_variant, name), say
-        )
+        for name, key in keys.items()
+        for figures in seen.get(f"variant {name} {key}", partial(of_variant, name), say)
     ]
     return {
         "flower_version": FLOWER_VERSION,
@@ -198,8 +205,15 @@ def _variant(
             )
             return found, round(time.monotonic() - started, 1)
 
-        _, cold_s = build()
+        earlier, cold_s = build()
         image, cached_s = build()
+        if image.sha256 != earlier.sha256:
+            raise ToolError(
+                given=f"two builds of {name}: {earlier.sha256} and {image.sha256}",
+                rule="the same inputs give the same bytes",
+                reason="an auditor builds the image again to know what is in it",
+                remedy="compare the two with diffoscope, and pin what differs in the recipe",
+            )
         kinds = [component.kind for component in image.components]
         return VariantFigures(
             name=name,
@@ -212,14 +226,16 @@ def _variant(
         )
 
 
-def _boots(tests: str, boot: str, *, project: Path, environ: Mapping[str, str], run: Runner) -> list[BootFigures]:
+def _boots(
+    tests: str, variant: str, boot: str, *, project: Path, environ: Mapping[str, str], run: Runner
+) -> list[BootFigures]:
     """What a test that boots says of it."""
     with tempfile.TemporaryDirectory(prefix="flower-figures-") as folder:
         sink = Path(folder) / "seen.jsonl"
         require(
             run(
                 [project / ".venv" / "bin" / "pytest", "-q", "-x", f"--basetemp={folder}/tests", project / tests],
-                env={**environ, SINK: str(sink), **({"FL_TEST_BOOT": boot} if boot else {})},
+                env={**environ, SINK: str(sink), VARIANT: variant, **({"FL_TEST_BOOT": boot} if boot else {})},
                 cwd=project,
                 timeout_s=_TESTS_TIMEOUT_S,
             ),
@@ -236,7 +252,7 @@ def _boots(tests: str, boot: str, *, project: Path, environ: Mapping[str, str], 
                 reason="a figure without a boot does not exist",
                 remedy="run it with -rs, which says why it was skipped",
             )
-        return [BootFigures(**json.loads(line)) for line in lines]
+        return [BootFigures(variant=variant, **json.loads(line)) for line in lines]
 
 
 def render(figures: Mapping[str, Any]) -> str:
@@ -270,10 +286,10 @@ def render(figures: Mapping[str, Any]) -> str:
         "## From start to READY",
         "",
         *_table(
-            ("driver", "firmware", "role", "READY after, s", "memory used, MiB"),
+            ("variant", "driver", "firmware", "role", "READY after, s", "memory used, MiB"),
             (
                 (
-                    boot["driver"], boot["firmware"], boot["role"], f"{boot['ready_s']:.0f}",
+                    boot["variant"], boot["driver"], boot["firmware"], boot["role"], f"{boot['ready_s']:.0f}",
                     "-" if boot["memory_mib"] is None else boot["memory_mib"],
                 )
                 for boot in figures["boots"]
