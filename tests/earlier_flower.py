@@ -32,7 +32,7 @@ LOCK: Final = (
     f"flwr=={VERSION} --hash=sha256:81d2676da574a0091d0255e90283d80f3cce14ed13faed09668d55796d9a4c12\n"
 )  # fmt: skip
 """The wheel's SHA-256 on the package index (2026-11-24)."""
-_TIMEOUT_S: Final = 120.0
+_TIMEOUT_S: Final = 900.0
 _UNREACHABLE: Final = re.compile(r"Failed to fetch|error sending request|dns error|Connection refused|timed out")
 """What uv 0.12 says where it gets no answer."""
 

@@ -18,9 +18,11 @@ from typing import Any
 
 from tests.appliance_support import b64
 from tests.image_support import eventually, tool
+from tests.patience import PATIENCE_S
 from tests.zonebox_support import ZoneProcess, call, client, settings_for, start_process
 from zonebox.drivers.nspawn_network import NETNS
 from zonebox.drivers.nspawn_relay import enter
+from zonebox.drivers.qemu import DEFAULT_GRACE_S
 from zonebox.model.states import Lcm, Vm
 
 ADDRESS, GATEWAY = "10.10.2.10", "10.10.2.1"
@@ -31,10 +33,10 @@ ONEGATE_HOST = "169.254.16.10"
 MEMORY_MB = 1024
 """As the committed stacks give a SuperLink."""
 DISK_MB = 3072
-_ZONE_S = 60.0
-"""For what the zone does by itself: copying an image of 250 MB in takes a second or two."""
-_POWEROFF_S = 180.0
-"""The driver gives a guest 120 s."""
+_POWEROFF_S = DEFAULT_GRACE_S + PATIENCE_S
+"""The driver gives a guest the first of them."""
+NO_ANSWER_S = 3.0
+"""After which a connection counts as dropped, where nothing must answer."""
 _FAILED = (int(Lcm.BOOT_FAILURE), int(Lcm.PROLOG_FAILURE))
 
 
@@ -95,7 +97,9 @@ class EmulatedVm:
                 f'NAME="i{number}"\nTYPE="{disk.kind}"\nPATH="{disk.path}"\nPERSISTENT="{persistent}"\nDEV_PREFIX="vd"'
             )
             found = await call(one.image.allocate, image, 1)
-            await eventually(lambda found=found: one.image.info(found).STATE == 1, f"image {number} is READY", _ZONE_S)
+            await eventually(
+                lambda found=found: one.image.info(found).STATE == 1, f"image {number} is READY", PATIENCE_S
+            )
             lines.append(f'DISK=[IMAGE_ID="{found}"' + (f',SIZE="{disk.size_mb}"]' if disk.size_mb else "]"))
         template = await call(one.template.allocate, "\n".join(['NAME="t"', *lines]))
         self.id = await call(one.template.instantiate, template, name, False, "", False)
@@ -137,18 +141,18 @@ class EmulatedVm:
             f"root@{ADDRESS}",
         ]
         done = await asyncio.to_thread(
-            subprocess.run, [*argv, command], capture_output=True, text=True, timeout=120, check=False
+            subprocess.run, [*argv, command], capture_output=True, text=True, timeout=2 * PATIENCE_S, check=False
         )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
-    async def answer_at(self, port: int) -> str:
+    async def answer_at(self, port: int, *, wait_s: float = PATIENCE_S) -> str:
         """What a connection from the switch meets: open, closed (refused by the guest) or dropped (no answer)."""
 
         def work() -> str:
             enter(NETNS / self.switch)
             try:
-                socket.create_connection((ADDRESS, port), timeout=3.0).close()
+                socket.create_connection((ADDRESS, port), timeout=wait_s).close()
             except TimeoutError:
                 return "dropped"
             except ConnectionRefusedError:
@@ -181,7 +185,7 @@ class EmulatedVm:
             async def is_gone() -> bool:
                 return bool((await self.info()).STATE == Vm.DONE)
 
-            await eventually(is_gone, "the VM is DONE", _ZONE_S)
+            await eventually(is_gone, "the VM is DONE", PATIENCE_S)
 
 
 @asynccontextmanager

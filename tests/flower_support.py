@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from pulumi_flower.control import ControlClient, Node
+from tests.patience import AT_ONCE_S, PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FLOWER_BIN = REPOSITORY / ".flower-env" / "bin"
@@ -135,7 +136,7 @@ class Superlink:
     def ca_file(self) -> Path:
         return self.folder / "ca.crt"
 
-    def client(self, timeout_s: float = 10) -> ControlClient:
+    def client(self, timeout_s: float = AT_ONCE_S) -> ControlClient:
         return ControlClient(self.endpoint, self.authority.pem, timeout_s=timeout_s)
 
     def start(self) -> None:
@@ -159,7 +160,7 @@ class Superlink:
             ],
         )
         client = self.client(timeout_s=2)
-        wait_until(lambda: _answers(client), timeout_s=60, what=f"SuperLink answers; {self.log('superlink')}")
+        wait_until(lambda: _answers(client), timeout_s=PATIENCE_S, what=f"SuperLink answers; {self.log('superlink')}")
 
     def start_supernode(self, name: str, address: str, private_key: str, node_config: str) -> None:
         """Start a SuperNode; register its key first."""
@@ -176,7 +177,7 @@ class Superlink:
             ],
         )
 
-    def wait_for(self, condition: Callable[[list[Node]], bool], *, timeout_s: float = 60, what: str) -> None:
+    def wait_for(self, condition: Callable[[list[Node]], bool], *, timeout_s: float = PATIENCE_S, what: str) -> None:
         client = self.client()
         try:
             wait_until(lambda: condition(client.list_nodes()), timeout_s=timeout_s, what=what, interval_s=0.3)
@@ -191,7 +192,7 @@ class Superlink:
 
     def stop(self) -> None:
         """Ask first, so that Flower ends its own children (they have sessions of their own), then insist."""
-        for signal_number, grace_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
+        for signal_number, grace_s in ((signal.SIGTERM, AT_ONCE_S), (signal.SIGKILL, AT_ONCE_S)):
             for process in self.processes:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal_number)

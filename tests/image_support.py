@@ -61,6 +61,8 @@ OPEN = (
     SecurityRule(direction="OUTBOUND", protocol="ALL"),
 )
 ONEGATE_HOST = "169.254.16.9"
+TOOL_S = 900.0
+"""Ends a program that hangs. The longest ones install packages or convert an image, and want the disk for it."""
 ADMIN = "10.10.1.1"
 """The switch's own address in the guests' network: where the tests act from."""
 
@@ -95,12 +97,12 @@ def require_packages(missing: tuple[str, ...]) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     # On Debian a failure here is a failed test: a suite that quietly boots nothing would look as good as one that does.
     for command in (("apt-get", "update", "--quiet"), install_command(list(missing))):
-        subprocess.run(command, check=True, timeout=900, env=environment, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, timeout=2 * TOOL_S, env=environment, stdout=subprocess.DEVNULL)
 
 
 def tool(*argv: str | Path) -> str:
     """What a program of this machine prints; it must succeed."""
-    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
+    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, timeout=TOOL_S).stdout
 
 
 @dataclass(frozen=True)
@@ -336,7 +338,7 @@ class Inside:
         """What a program in the guest prints."""
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
         done = subprocess.run(
-            [*self._prefix, *argv], env=environment, capture_output=True, text=True, timeout=60, check=False
+            [*self._prefix, *argv], env=environment, capture_output=True, text=True, timeout=TOOL_S, check=False
         )
         assert done.returncode == 0 or not check, f"{argv}: {done.stdout}{done.stderr}"
         return done.stdout.strip()

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.image_support import eventually
+from tests.patience import PATIENCE_S
 from zonebox.drivers.nspawn_network import NETNS
 from zonebox.drivers.nspawn_relay import enter
 
 PACKAGES: Mapping[str, str] = {"ganesha.nfsd": "nfs-ganesha", "/usr/share/doc/nfs-ganesha-vfs": "nfs-ganesha-vfs"}
 """Program, or path of a package without one -> Debian package."""
 PORT = 2049
-_START_S = 30.0
 # Read-only and squashing would be the server's to say; here it is the guest that must not write.
 _CONFIGURATION = """
 NFS_CORE_PARAM { Protocols = 4; NFS_Port = 2049; Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false; }
@@ -49,12 +49,12 @@ async def nfs_export(folder: Path, namespace: str, name: str, files: Mapping[str
     command = ["ganesha.nfsd", "-F", "-f", configuration, "-L", "STDOUT", "-p", folder / "pid", "-N", "EVENT"]
     server = _start(["ip", "netns", "exec", namespace, *command], log)
     try:
-        await eventually(lambda: server.poll() is not None or _listens(namespace), "the NFS server listens", _START_S)
+        await eventually(lambda: server.poll() is not None or _listens(namespace), "the NFS server listens", PATIENCE_S)
         assert server.poll() is None, log.read_text(errors="replace")[-2000:]
         yield
     finally:
         server.kill()
-        server.wait(10)
+        server.wait(PATIENCE_S)
 
 
 def _start(command: list[str | Path], log: Path) -> subprocess.Popen[bytes]:

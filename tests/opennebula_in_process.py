@@ -20,6 +20,7 @@ from pulumi_opennebula.provider.engine import OpenNebulaProvider
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.values import wrapped
 from pulumi_opennebula.provider.zone import Zone
+from tests.patience import PATIENCE_S
 from zonebox.embedded import QUICK, EmbeddedZone
 from zonebox.loopback import free_address
 from zonebox.settings import Settings
@@ -96,7 +97,7 @@ class InProcess:
         """Send OneFlow a request behind the provider's back."""
         credentials = (self.zone.username, self.zone.password)
         answer = requests.request(
-            method, f"{self.zone.endpoints.oneflow}{path}", json=body, auth=credentials, timeout=20
+            method, f"{self.zone.endpoints.oneflow}{path}", json=body, auth=credentials, timeout=PATIENCE_S
         )
         answer.raise_for_status()
         return answer.json() if answer.content else None

@@ -26,6 +26,7 @@ import requests
 from pulumi_opennebula.provider.client.oned import Oned
 from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.zone import Zone
+from tests.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -77,7 +78,7 @@ class TestZone:
             json=body,
             auth=(self.settings.username, self.settings.password),
             verify=self.settings.verify,
-            timeout=30,
+            timeout=PATIENCE_S,
         )
         answer.raise_for_status()
         return answer.json() if answer.content else None
@@ -102,7 +103,7 @@ def engine_environment(folder: Path, zone: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def ran(*command: str | Path, folder: Path, environment: Mapping[str, str], timeout_s: float = 280) -> Ended:
+def ran(*command: str | Path, folder: Path, environment: Mapping[str, str], timeout_s: float = 2 * PATIENCE_S) -> Ended:
     """Run a program to its end, with nothing to read."""
     return subprocess.run(
         command,
@@ -167,7 +168,6 @@ class Project:
             *("pulumi", *arguments, "--non-interactive", "--color", "never"),
             folder=self.folder,
             environment=self.environment(),
-            timeout_s=150,
         )
         output = result.stdout + result.stderr
         assert (result.returncode != 0) == fails, output

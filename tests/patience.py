@@ -10,10 +10,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 300.0
 """Seconds. What takes ten on an idle machine took a minute on two cores that had a load of twelve (2026-11-24)."""
-AT_ONCE_S: Final = 20.0
-"""Seconds for what must not wait for a limit of minutes: a request or two on such a machine."""
+AT_ONCE_S: Final = 60.0
+"""Seconds for what must not wait for a limit of ten minutes: a request or two on such a machine."""
 
 
 async def eventually(condition: Callable[[], Any], what: str = "the condition", deadline_s: float = PATIENCE_S) -> Any:

@@ -12,16 +12,9 @@ from types import TracebackType
 
 from pulumi_flower.control import ControlClient, Node, NodeState
 from pulumi_flower.errors import FlowerError
+from tests.yardstick import YARDSTICK
 
 LOOK_PAUSE_S = 0.1
-YARDSTICK = """
-import time
-wall, cpu = time.monotonic(), time.process_time()
-while time.process_time() - cpu < 0.5:
-    pass
-print((time.monotonic() - wall) / (time.process_time() - cpu))
-"""
-"""Needs half a second of a CPU, and says how many times longer it took: 1 on an idle machine."""
 
 
 class Presence:
@@ -39,6 +32,7 @@ class Presence:
     Attributes:
         away_s: the longest time that each node was away.
         seen: states in the order of their changes, by node.
+        departures: when each node signed off or was heard of no more; a look that comes late sees the latest.
         slowdown: how many times longer than on an idle machine a program took while a node was away. The suite runs
             other tests beside this one, and a limit in seconds is meant for machines that are there for the node.
     """
@@ -54,6 +48,7 @@ class Presence:
         self._key = key
         self.away_s = dict.fromkeys(names, 0.0)
         self.seen: dict[str, list[str]] = {name: [] for name in self.away_s}
+        self.departures: dict[str, set[datetime]] = {name: set() for name in self.away_s}
         self._known_s: dict[str, float] = {}
         self._answered_s = 0.0
         self._began = datetime.now(UTC)
@@ -73,7 +68,7 @@ class Presence:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join()
         self._look()
         self._read_yardstick(wait=True)
 
@@ -121,13 +116,14 @@ class Presence:
                 self._note(name, "unknown", self._answered_s - self._known_s[name])
             else:
                 self._known_s[name] = self._answered_s
-                self._note(name, node.state.value, self._absence_s(node))
+                self._note(name, node.state.value, self._absence_s(name, node))
 
-    def _absence_s(self, node: Node) -> float:
+    def _absence_s(self, name: str, node: Node) -> float:
         """Seconds of the node's latest absence, as far as it lies in the time that is watched."""
         left, back = node.last_deactivated_at, node.last_activated_at
         if left is None or left < self._began:
             return 0.0
+        self.departures[name].add(left)
         return ((back if back is not None and back > left else datetime.now(UTC)) - left).total_seconds()
 
     def _note(self, name: str, word: str, away_s: float) -> None:

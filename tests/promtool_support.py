@@ -20,7 +20,7 @@ from flower_federation.caches import Cache, cache_root, digest
 
 PACKAGE = "prometheus"
 PROGRAM = "usr/bin/promtool"
-_TIMEOUT_S = 300
+_TIMEOUT_S = 900
 
 
 @cache

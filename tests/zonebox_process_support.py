@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
 from zonebox.drivers import process_table
 from zonebox.drivers.base import GuestSpec
 from zonebox.drivers.process import ProcessDriver, mark_of
@@ -55,7 +56,7 @@ def processes_of(spec: GuestSpec) -> list[int]:
 
 
 @asynccontextmanager
-async def driver_for(*specs: GuestSpec, grace_s: float = 5.0) -> AsyncIterator[ProcessDriver]:
+async def driver_for(*specs: GuestSpec, grace_s: float = PATIENCE_S) -> AsyncIterator[ProcessDriver]:
     """A driver whose guests are gone afterwards, whatever the test did."""
     driver = ProcessDriver(grace_s=grace_s)
     try:

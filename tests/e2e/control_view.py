@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pulumi_flower.control import ControlClient
 from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import Project
+from tests.patience import AT_ONCE_S
 
 
 def client_of_the_moment(project: Project) -> Callable[[], ControlClient]:
@@ -15,4 +16,6 @@ def client_of_the_moment(project: Project) -> Callable[[], ControlClient]:
     view = ZoneView(project.zones["madrid"])
     (guest,) = (view.guest(vm_id) for vm_id in view.vms())
     ca = guest / "etc/flower/certs/ca.crt"
-    return lambda: ControlClient(certificate.endpoint, ca.read_text(), identity=certificate.identity, timeout_s=5.0)
+    return lambda: ControlClient(
+        certificate.endpoint, ca.read_text(), identity=certificate.identity, timeout_s=AT_ONCE_S
+    )

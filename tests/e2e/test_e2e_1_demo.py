@@ -25,13 +25,13 @@ from tests.e2e_support import (
     processes_of,
     wait_until,
 )
+from tests.patience import PATIENCE_S
+from tests.yardstick import Slowdown
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
-UP_TIMEOUT_S = 180.0
-STOP_TIMEOUT_S = 90.0
 DEMO_LIMIT_S = 180.0
-"""What the demo may take on two cores with caches warm."""
+"""What the demo may take on two cores that do nothing else, with caches warm."""
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +61,11 @@ def interrupted(demo: Project) -> Project:
         try:
             wait_until(
                 lambda: process.poll() is not None or vms_of(demo, "berlin") > 0,
-                timeout_s=UP_TIMEOUT_S,
+                timeout_s=PATIENCE_S,
                 what=lambda: f"VMs in berlin\n{log.read_text()}",
             )
             process.send_signal(signal.SIGINT)
-            returncode = process.wait(STOP_TIMEOUT_S)
+            returncode = process.wait(PATIENCE_S)
         finally:
             process.kill()
             process.wait()
@@ -77,9 +77,10 @@ def interrupted(demo: Project) -> Project:
 @pytest.fixture(scope="module")
 def result(interrupted: Project) -> dict[str, Any]:
     """What the second run of the demo reported."""
-    ended = interrupted.federation("demo", "--json")
+    with Slowdown() as machine:
+        ended = interrupted.federation("demo", "--json")
     assert ended.returncode == 0, ended.text
-    assert ended.seconds < DEMO_LIMIT_S
+    assert ended.seconds < DEMO_LIMIT_S * machine.factor, machine.seen
     found: dict[str, Any] = json.loads(ended.stdout)
     return found
 
@@ -97,11 +98,16 @@ def locks_of(demo: Project) -> list[Path]:
 
 def test_a_demo_that_is_interrupted_leaves_no_lock_no_engine_and_stack_files_as_they_were(interrupted: Project) -> None:
     assert locks_of(interrupted) == []
-    left = [command for command in processes_of(interrupted.folder).values() if "pulumi" in command.split()[0]]
-    assert left == []
+    # Its plugins were told to end, and may need a moment for that.
+    wait_until(lambda: engines(interrupted) == [], timeout_s=PATIENCE_S, what=lambda: f"gone: {engines(interrupted)}")
     assert all("encryptionsalt" not in interrupted.stack_file(stack).read_text() for stack in STACKS)
     pending = json.loads(checkpoint(interrupted, BERLIN))["checkpoint"]["latest"].get("pending_operations")
     assert not pending, "the engine waited for what was under way"
+
+
+def engines(demo: Project) -> list[str]:
+    """Command lines of the engine's programs."""
+    return [command for command in processes_of(demo.folder).values() if "pulumi" in command.partition(" ")[0]]
 
 
 def checkpoint(demo: Project, stack: str) -> str:

@@ -10,8 +10,9 @@ import pytest
 from pulumi_flower.control import NodeState
 from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import BERLIN, CENTRAL, PARIS, Project
+from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
 
 def test_three_rounds_complete_on_three_nodes_and_the_model_is_good(federation: Project) -> None:
@@ -57,13 +58,13 @@ def test_tls_and_node_authentication_are_on_and_cannot_be_done_without(federatio
         address = (outputs["superlink_fleet_endpoint"].partition(":")[0], port)
         trusting = ssl.create_default_context(cadata=outputs["ca_certificate"])
         with (
-            socket.create_connection(address, 5) as plain,
+            socket.create_connection(address, PATIENCE_S) as plain,
             trusting.wrap_socket(plain, server_hostname=address[0]) as tls,
         ):
             assert tls.version() in ("TLSv1.2", "TLSv1.3")
         # The federation's CA is its own: whoever trusts the machine's CAs only does not get through.
-        with socket.create_connection(address, 5) as plain, pytest.raises(ssl.SSLCertVerificationError):
+        with socket.create_connection(address, PATIENCE_S) as plain, pytest.raises(ssl.SSLCertVerificationError):
             ssl.create_default_context().wrap_socket(plain, server_hostname=address[0])
-        with socket.create_connection(address, 5) as plain:
+        with socket.create_connection(address, PATIENCE_S) as plain:
             plain.sendall(b"GET /health HTTP/1.1\r\nHost: superlink\r\n\r\n")
             assert b" 200 " not in plain.recv(1024).split(b"\r\n")[0]

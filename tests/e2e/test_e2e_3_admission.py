@@ -15,7 +15,7 @@ from tests.e2e_support import CENTRAL, Ended, Project, Timing, kill_processes_of
 from tests.flower_support import FLOWER_BIN, Authority, node_key
 from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
 # Every route of the SuperLink that this flwr has, Fleet's apart.
 _ROUTES = """
@@ -123,7 +123,7 @@ def start_supernode(federation: Project, folder: Path, superlink: str, ca_certif
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        returncode = node.wait(60.0)
+        returncode = node.wait(PATIENCE_S)
     finally:
         kill_processes_of(folder)
     seconds = time.monotonic() - started

@@ -18,12 +18,13 @@ from xml.etree import ElementTree
 import pytest
 
 from flower_federation import cli
+from tests.appliance_support import whole_lines
 from tests.control_support import run_flwr
 from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import CENTRAL, FEDERATION_COMMAND, REPOSITORY, Measured, Project, Timing, wait_until
 from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
 PEOPLE = """\
   flower-federation:people:
@@ -74,7 +75,7 @@ def published_head(project: Project) -> str:
 
 def lines(project: Project, **wanted: Any) -> list[dict[str, Any]]:
     name = wanted.pop("name", None)
-    found = [json.loads(line) for line in audit_file(project).read_text().splitlines()]
+    found = [json.loads(line) for line in whole_lines(audit_file(project))]
     return [
         line
         for line in found
@@ -98,11 +99,11 @@ def connected(project: Project, *arguments: str) -> Iterator[dict[str, Any]]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, process.communicate(timeout=10)[1]
+        assert line, process.communicate(timeout=PATIENCE_S)[1]
         project.timings.append(Timing(what="federation connect, until it is open", seconds=time.monotonic() - started))
         yield json.loads(line)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.communicate()
@@ -194,11 +195,11 @@ def test_the_exported_audit_is_whole_up_to_the_head_that_the_zone_shows_and_all_
     head = published_head(staffed)
     # What the log pipeline gets: every line of the audit, among what the service says beside it.
     exported = audit_file(staffed).with_name("flower-audit.log")
-    chain = audit_file(staffed).read_text().splitlines()
+    chain = whole_lines(audit_file(staffed))
     wait_until(
-        lambda: chain[-1] in exported.read_text(), timeout_s=PATIENCE_S, what=lambda: f"{chain[-1]} in {exported}"
+        lambda: chain[-1] in whole_lines(exported), timeout_s=PATIENCE_S, what=lambda: f"{chain[-1]} in {exported}"
     )
-    whole = [line for line in exported.read_text().splitlines() if line.startswith("{")]
+    whole = [line for line in whole_lines(exported) if line.startswith("{")]
     copy = tmp_path / "audit.jsonl"
 
     copy.write_text("\n".join(whole) + "\n")

@@ -15,7 +15,7 @@ import yaml
 from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import BERLIN, Ended, Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
 Settings = dict[str, Any]
 NEW_STACK = "berlin-second"

@@ -23,7 +23,7 @@ from tests.e2e_support import CENTRAL, PARIS, REPOSITORY, Ended, Measured, Proje
 from tests.flower_support import FLOWER_BIN
 from tests.hub_support import Hub, Reviewer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
 NAME = "@flower-federation/breast-cancer"
 BOARD, STRANGER = Reviewer("review-board"), Reviewer("somebody-else")

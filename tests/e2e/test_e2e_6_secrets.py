@@ -17,7 +17,7 @@ from tests.e2e.evidence import Secret, found_in, marker, private_keys, public_ev
 from tests.e2e.zone_view import ZoneView
 from tests.e2e_support import BERLIN, CENTRAL, STACKS, Measured, Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,6 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.flower,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
 ]
 
 

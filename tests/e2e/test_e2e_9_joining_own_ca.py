@@ -39,7 +39,6 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.flower,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
 ]
 
 OFFLINE_LIMIT_S = 10.0

@@ -15,20 +15,34 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flower_federation import cli
+from flower_federation.errors import ToolError
 from flower_federation.rotation import served_certificate
 from pulumi_flower.control import ControlClient, NodeState
+from tests.appliance_support import whole_lines
 from tests.e2e.control_view import client_of_the_moment
 from tests.e2e.evidence import contexts, found_in, private_keys, public_evidence
 from tests.e2e.zone_view import ZoneView
-from tests.e2e_support import BERLIN, CENTRAL, FEDERATION_COMMAND, PARIS, Measured, Project, Timing, wait_until
+from tests.e2e_support import (
+    BERLIN,
+    CENTRAL,
+    COMMAND_S,
+    FEDERATION_COMMAND,
+    PARIS,
+    Measured,
+    Project,
+    Timing,
+    wait_until,
+)
 from tests.patience import PATIENCE_S
 from tests.presence_support import Presence
+from tests.yardstick import Slowdown
 
 pytestmark = [
     pytest.mark.e2e,
@@ -36,14 +50,13 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.flower,
     pytest.mark.slow,
-    pytest.mark.timeout(600),
 ]
 
 NODES = {"berlin/supernode-0", "berlin/supernode-1", "paris/supernode-0"}
 REVOKED = "berlin/supernode-1"
 OFFLINE_LIMIT_S = 10.0
 REVOCATION_LIMIT_S = 60.0
-RUN_TIMEOUT_S = 300.0
+"""On a machine that is there for it, from the beginning of `pulumi up` on."""
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +89,14 @@ class RunInProgress:
         self._reader.start()
         wait_until(
             lambda: any(line.startswith("round 1:") for line in self._said) or not self.in_progress,
-            timeout_s=120.0,
+            timeout_s=PATIENCE_S,
             what=lambda: f"a first round: {self._said}",
         )
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._stdout, _ = self._process.communicate(timeout=RUN_TIMEOUT_S)
+            self._stdout, _ = self._process.communicate(timeout=COMMAND_S)
         finally:
             self._process.kill()
         self._project.timings.append(Timing(what="a run meanwhile", seconds=time.monotonic() - self._started))
@@ -123,7 +136,7 @@ def audit_file(project: Project) -> Path:
 
 def audit_lines(project: Project, **wanted: str) -> list[dict[str, Any]]:
     """Lines of the SuperLink's audit that say all of it."""
-    lines = [json.loads(line) for line in audit_file(project).read_text().splitlines()]
+    lines = [json.loads(line) for line in whole_lines(audit_file(project))]
     return [line for line in lines if wanted.items() <= line.items()]
 
 
@@ -133,6 +146,14 @@ def rotate(project: Project, *words: str) -> list[dict[str, Any]]:
     assert ended.returncode == 0, ended.text
     steps: list[dict[str, Any]] = json.loads(ended.stdout)
     return steps
+
+
+def shows_another(endpoint: str, ca: str, before: str) -> bool:
+    """Whether the gateway shows a certificate that is not the one before; no where it does not answer in time."""
+    try:
+        return served_certificate(endpoint, ca) != before
+    except ToolError:
+        return False
 
 
 def told(what: str, steps: list[dict[str, Any]], measured: Measured) -> None:
@@ -149,10 +170,20 @@ def test_server_key_and_certificate_are_renewed_while_a_run_is_in_progress_and_n
     before, running = served_certificate(endpoint, ca), processes(project)
     client = project.control()
 
-    with RunInProgress(project, rounds=4, nodes=3) as run:
-        with Presence(lambda: client, NODES) as presence:
-            steps = rotate(project, "rotate", "server-certificate", "--new-key")
+    with (
+        RunInProgress(project, rounds=6, nodes=3) as run,
+        Presence(lambda: client, NODES) as presence,
+        ThreadPoolExecutor(max_workers=1) as pool,
+    ):
+        rotating = pool.submit(rotate, project, "rotate", "server-certificate", "--new-key")
+        # The command itself goes on for a while: it waits for every node.
+        wait_until(
+            lambda: rotating.done() or shows_another(endpoint, ca, before),
+            timeout_s=COMMAND_S,
+            what=lambda: "another certificate",
+        )
         renewed_during_the_run = run.in_progress
+        steps = rotating.result()
     result = run.result()
 
     told("server key and certificate", steps, measured)
@@ -160,7 +191,7 @@ def test_server_key_and_certificate_are_renewed_while_a_run_is_in_progress_and_n
     assert renewed_during_the_run
     assert served_certificate(endpoint, ca) != before
     assert result["status"] == "finished:completed"
-    assert [each["nodes"] for each in result["rounds"]] == [3, 3, 3, 3]
+    assert [each["nodes"] for each in result["rounds"]] == [3] * 6
     served_now = served_certificate(endpoint, ca)
     rotated = {"action": "rotate", "reason": f"server certificate: sha256 {before} -> {served_now}"}
     wait_until(
@@ -250,7 +281,11 @@ def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_g
     edit_central(project, r"(    - name: berlin\n)", rf"\1      revoked: [{REVOKED}]\n")
 
     # Its first round, on all three nodes, is also the first training under the new CA.
-    with RunInProgress(project, rounds=2, nodes=2) as run, Presence(lambda: client, NODES - {REVOKED}) as presence:
+    with (
+        RunInProgress(project, rounds=2, nodes=2) as run,
+        Presence(lambda: client, NODES - {REVOKED}) as presence,
+        Slowdown() as machine,
+    ):
         started = time.monotonic()
         project.up(CENTRAL)
         wait_until(
@@ -258,7 +293,7 @@ def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_g
                 states(client)[REVOKED] == {NodeState.UNREGISTERED.value}
                 and not view.processes(vm_id, "/flower-supernode ")
             ),
-            timeout_s=REVOCATION_LIMIT_S,
+            timeout_s=PATIENCE_S,
             what=lambda: f"{REVOKED} out: {states(client)}",
         )
         seconds = time.monotonic() - started
@@ -267,7 +302,7 @@ def test_a_node_taken_from_the_centres_file_is_out_within_a_minute_and_the_run_g
     measured("a node revoked, from the beginning of pulumi up", seconds)
     measured("a node revoked: longest absence of another", presence.longest_s)
     assert result["rounds"][0]["nodes"] == 3
-    assert seconds <= REVOCATION_LIMIT_S
+    assert seconds <= REVOCATION_LIMIT_S * machine.factor, machine.seen
     assert result["status"] == "finished:completed"
     assert {name: pids for name, pids in processes(project).items() if name in others} == others
     assert {name: seen for name, seen in presence.seen.items() if seen != ["online"]} == {}
@@ -298,7 +333,7 @@ def test_it_is_refused_still_after_the_superlink_was_restarted(project: Project,
     # told no as soon as somebody answers, and from then on it waits for a yes (tests/unit/test_appliance_states.py).
     wait_until(
         lambda: not berlin.processes(revoked_vm, "/flower-supernode "),
-        timeout_s=REVOCATION_LIMIT_S,
+        timeout_s=PATIENCE_S,
         what=lambda: f"{REVOKED} refused: {states(client)}",
     )
     project.up(CENTRAL)
@@ -335,7 +370,7 @@ def test_a_zone_taken_from_the_centres_file_is_out_within_a_minute_and_the_other
     client, node_id = project.control(), node_id_of(project, "paris/supernode-0")
     edit_central(project, r"    - name: paris\n(?:      .*\n)+", "")
 
-    with Presence(lambda: client, {"berlin/supernode-0", "berlin/supernode-1"}) as presence:
+    with Presence(lambda: client, {"berlin/supernode-0", "berlin/supernode-1"}) as presence, Slowdown() as machine:
         started = time.monotonic()
         project.up(CENTRAL)
         paris, vm_id = supernode_of(project, "paris/supernode-0")
@@ -344,13 +379,13 @@ def test_a_zone_taken_from_the_centres_file_is_out_within_a_minute_and_the_other
                 states(client)["paris/supernode-0"] == {NodeState.UNREGISTERED.value}
                 and not paris.processes(vm_id, "/flower-supernode ")
             ),
-            timeout_s=REVOCATION_LIMIT_S,
+            timeout_s=PATIENCE_S,
             what=lambda: f"paris out: {states(client)}",
         )
         seconds = time.monotonic() - started
 
     measured("a zone revoked, from the beginning of pulumi up", seconds)
-    assert seconds <= REVOCATION_LIMIT_S
+    assert seconds <= REVOCATION_LIMIT_S * machine.factor, machine.seen
     assert {name: seen for name, seen in presence.seen.items() if seen != ["online"]} == {}
     line = one_revocation(project, node_id)
     assert (line["outcome"], line["actor"]["role"]) == ("done", "operator")

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import requests
 
 from flower_federation.zones import EmbeddedZone
-from tests.e2e_support import processes_of
+from tests.e2e_support import parent_of, processes_of
 from tests.patience import PATIENCE_S
 
 _POOLS = {"imagepool": "IMAGE", "vnpool": "VNET", "templatepool": "VMTEMPLATE", "secgrouppool": "SECURITY_GROUP"}
@@ -97,9 +97,13 @@ class ZoneView:
         return self.zone.state / "vms" / str(vm_id) / "root"
 
     def processes(self, vm_id: int, part: str) -> dict[int, str]:
-        """A VM's processes whose command line contains `part`."""
+        """A VM's processes whose command line contains `part`.
+
+        A child that is about to become another program looks like its parent for a moment, and is left out.
+        """
         folder = self.zone.state / "vms" / str(vm_id)
-        return {pid: command for pid, command in processes_of(folder).items() if part in command}
+        found = {pid: command for pid, command in processes_of(folder).items() if part in command}
+        return {pid: command for pid, command in found.items() if found.get(parent_of(pid)) != command}
 
     def onegate_answers(self) -> Iterator[tuple[str, str]]:
         """Every view of every VM with a token: itself, its service in short and in full, each sibling."""

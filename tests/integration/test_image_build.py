@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from flower_federation.imaging.checksums import sha256_of
 from tests.appliance_support import REPOSITORY
-from tests.image_support import MARKS, built_image
+from tests.image_support import MARKS, TOOL_S, built_image
 
 pytestmark = MARKS
 
@@ -22,7 +22,7 @@ pytestmark = MARKS
 def image_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "flower_federation.imaging.cli", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=REPOSITORY, env=dict(os.environ), capture_output=True, text=True, timeout=280, check=False
+        command, cwd=REPOSITORY, env=dict(os.environ), capture_output=True, text=True, timeout=TOOL_S, check=False
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from zonebox.loopback import free_address
 
 pytest_plugins = ["pytester"]
@@ -64,7 +65,7 @@ def test_the_commands_of_the_page_run_and_the_fault_is_met(tmp_path: Path) -> No
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
     finally:

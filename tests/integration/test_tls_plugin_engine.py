@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from components.pki_rules import certificate_fingerprint
+from tests.patience import PATIENCE_S
 from tests.tls_support import key
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 BIN = Path(sys.executable).parent
-TIMEOUT_S = 120
 
 PROGRAM = """
 import json
@@ -118,7 +118,7 @@ class Project:
         }
         command = [str(BIN / "pulumi"), *arguments, "--non-interactive", "--color=never"]
         return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
 
     def pulumi(self, *arguments: str) -> str:

@@ -11,9 +11,8 @@ from threading import Thread
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.tls_support import LOCALLY_SIGNED, Clock, Plugin, authority, key_pem, leaf_inputs
-
-TIMEOUT_S = 10.0
 
 
 def private_file(path: Path, text: str) -> Path:
@@ -42,8 +41,8 @@ def handshake(server: tuple[Path, Path], ca_pem: str, name: str) -> str:
     client_side = ssl.create_default_context(cadata=ca_pem)
     client_side.verify_flags |= ssl.VERIFY_X509_STRICT
     ours, theirs = socket.socketpair()
-    ours.settimeout(TIMEOUT_S)
-    theirs.settimeout(TIMEOUT_S)
+    ours.settimeout(PATIENCE_S)
+    theirs.settimeout(PATIENCE_S)
 
     def serve() -> None:
         try:
@@ -60,7 +59,7 @@ def handshake(server: tuple[Path, Path], ca_pem: str, name: str) -> str:
             return client.version() or ""
     finally:
         ours.close()
-        thread.join(TIMEOUT_S)
+        thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])

@@ -27,7 +27,7 @@ from pulumi_opennebula.provider.zone import Zone
 from tests.appliance_support import b64, make_authority, superlink_values, supernode_values
 from tests.control_support import operator
 from tests.image_support import ADMIN, MARKS, ONEGATE_HOST, Appliance, appliance, require_tools, tool
-from tests.patience import wait_for
+from tests.patience import PATIENCE_S, wait_for
 from zonebox.drivers.nspawn_network import NETNS, NspawnNetwork
 from zonebox.drivers.nspawn_relay import enter
 from zonebox.embedded import EmbeddedZone
@@ -107,7 +107,7 @@ class Lab:
             json=body,
             auth=(self.zone.username, self.zone.password),
             verify=str(self.zone.ca_file),
-            timeout=10,
+            timeout=PATIENCE_S,
         )
         assert answer.ok, answer.text
         return int(answer.json()["DOCUMENT"]["ID"])

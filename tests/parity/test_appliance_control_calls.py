@@ -10,6 +10,7 @@ import pytest
 
 from flower_appliance.roles import CALLS, CONTROL_PREFIX
 from tests.appliance_support import FLOWER_BIN
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.flower, pytest.mark.slow]
 
@@ -38,7 +39,7 @@ print(json.dumps({
 def flower() -> Any:
     environment = {"PATH": f"{FLOWER_BIN}:/usr/bin:/bin", "FLWR_TELEMETRY_ENABLED": "0", "HOME": "/nonexistent"}
     done = subprocess.run(
-        [str(FLOWER_BIN / "python"), "-c", PROBE], env=environment, capture_output=True, timeout=60, check=False
+        [str(FLOWER_BIN / "python"), "-c", PROBE], env=environment, capture_output=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)

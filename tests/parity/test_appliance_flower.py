@@ -15,6 +15,7 @@ from flower_appliance.gateway import FLEET_CALLS
 from flower_appliance.plan import render_node_config
 from flower_appliance.version import FLOWER_VERSION
 from tests.appliance_support import FLOWER_BIN
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.flower, pytest.mark.slow]
 
@@ -54,7 +55,7 @@ def flower() -> Any:
         [str(FLOWER_BIN / "python"), "-c", PROBE, json.dumps(wanted)],
         env=environment,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

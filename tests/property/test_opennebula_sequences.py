@@ -121,7 +121,7 @@ class Sequences(RuleBasedStateMachine):
     def flow(self, method: str, path: str, body: Any = None) -> Any:
         credentials = (self.settings.username, self.settings.password)
         url = f"{self.settings.flow_endpoint}{path}"
-        answer = requests.request(method, url, json=body, auth=credentials, timeout=20)
+        answer = requests.request(method, url, json=body, auth=credentials, timeout=PATIENCE_S)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 

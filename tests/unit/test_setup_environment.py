@@ -24,6 +24,7 @@ from flower_federation.environment import (
     variables,
 )
 from flower_federation.errors import InputError
+from tests.patience import PATIENCE_S
 
 UV_SCRIPT = """\
 deactivate () {
@@ -61,7 +62,7 @@ def shell(program: str, script: str, **environ: str) -> dict[str, str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     found: dict[str, str] = json.loads(answer.stdout.splitlines()[-1])
     return found

@@ -18,6 +18,7 @@ from flower_federation.errors import InputError, ToolError
 from flower_federation.locks import LOCKS, compile_arguments
 from flower_federation.packages import Packages, locked_version, pip_options, uv_environment
 from flower_federation.setup import project_folder
+from tests.patience import PATIENCE_S
 from tests.setup_support import TableRunner, finished
 
 PROJECT = project_folder()
@@ -99,7 +100,7 @@ def test_locks_are_made_with_hashes_for_every_python_and_without_an_index() -> N
 def test_no_tracked_file_names_a_package_registrys_host() -> None:
     pattern = "|".join(re.escape(host) for host in REGISTRY_HOSTS)
     answer = subprocess.run(
-        ["git", "grep", "-lIE", pattern], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60
+        ["git", "grep", "-lIE", pattern], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", "")
 

@@ -24,6 +24,7 @@ from flower_federation.suite import (
     stages,
     summary,
 )
+from tests.patience import PATIENCE_S
 
 PROJECT = project_folder()
 SIDE_BY_SIDE = ["engine tests", "end-to-end tests", "trust tests", "appliance tests"]
@@ -121,7 +122,7 @@ def test_a_run_without_any_test_says_so() -> None:
 def test_every_script_is_executable_shell_without_errors_of_syntax(name: str) -> None:
     script = PROJECT / "scripts" / name
     assert os.access(script, os.X_OK)
-    subprocess.run(["sh", "-n", script], check=True, timeout=60)
+    subprocess.run(["sh", "-n", script], check=True, timeout=PATIENCE_S)
 
 
 def run_setup_with(python: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
@@ -142,7 +143,7 @@ def run_setup_with(python: str, tmp_path: Path) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 
