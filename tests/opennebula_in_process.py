@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,8 @@ class InProcess:
 
     def __init__(self, zone: EmbeddedZone, *, rushing: bool) -> None:
         self.zone = zone
-        self._pause = hurried if rushing else asyncio.sleep
+        self.pause: Callable[[float], Awaitable[None]] = hurried if rushing else asyncio.sleep
+        """The provider's."""
         self.lines: list[str] = []
         """Lines of progress."""
         self.values: dict[str, Any] = {
@@ -80,7 +81,7 @@ class InProcess:
         provider = OpenNebulaProvider(
             environment={},
             progress=lambda _, line: self.lines.append(line),
-            make_zone=lambda found: Zone(found, pause=self._pause),
+            make_zone=lambda found: Zone(found, pause=self.pause),
         )
         await provider.configure(sdk.ConfigureRequest({}, wrapped(self.values, frozenset()), True, True))
         return provider

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import itertools
 import json
-import socket
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from tests.patience import PATIENCE_S
 from tests.unit.test_appliance_audit_facts import body, request_line
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOST, PORT = f"127.98.{os.getpid() // 256 % 256}.{os.getpid() % 256}", 9095
+"""Of this process alone."""
 
 
 class Machine:
@@ -222,11 +224,10 @@ async def test_a_question_waits_for_the_line_that_says_who_started_the_run(machi
 
 async def test_the_service_answers_over_http_what_the_gateway_asks(machine: Machine) -> None:
     machine.request("/v1/control/start-run", answer_body=body(42))
-    service, port = machine.boot(), free_port()
-    serving = asyncio.create_task(service.run("127.0.0.1", port))
+    serving = asyncio.create_task(machine.boot().run(HOST, PORT))
     try:
         for name, status in (("Ada", b"204"), ("José", b"403")):
-            reader, writer = await _connected(port)
+            reader, writer = await _connected()
             subject = f"CN={name},OU=researcher,O=hospitals"
             question = f"GET /may-stop HTTP/1.1\r\nHost: x\r\nX-Subject: {subject}\r\nX-Request: {body(42)}\r\n\r\n"
             writer.write(question.encode())
@@ -239,16 +240,10 @@ async def test_the_service_answers_over_http_what_the_gateway_asks(machine: Mach
         await asyncio.gather(serving, return_exceptions=True)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     for _ in range(int(PATIENCE_S / 0.02)):
         try:
-            return await asyncio.open_connection("127.0.0.1", port)
+            return await asyncio.open_connection(HOST, PORT)
         except ConnectionRefusedError:
             await asyncio.sleep(0.02)
     raise AssertionError("the service does not listen")

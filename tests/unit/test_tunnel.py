@@ -23,6 +23,7 @@ from flower_federation.loopback_identity import make_loopback_identity
 from flower_federation.tunnel import Opened, Tunnel, opened_tunnel, user_of
 from tests.appliance_support import CLIENTS, make_authority
 from tests.control_support import issue_client
+from tests.patience import PATIENCE_S
 
 NOW = datetime.now(UTC)
 CA = make_authority(start=NOW - timedelta(hours=1))
@@ -78,7 +79,7 @@ async def ask(opened: Opened) -> tuple[int, bytes]:
     context = ssl.create_default_context(cadata=opened.ca_certificate)
     reader, writer = await asyncio.open_connection(host, int(port), ssl=context, server_hostname=host)
     writer.write(b"POST /v1/control/list-runs HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
-    raw = await asyncio.wait_for(reader.read(), 10)
+    raw = await asyncio.wait_for(reader.read(), PATIENCE_S)
     writer.close()
     head, _, body = raw.partition(b"\r\n\r\n")
     return int(head.split(b" ")[1]), body
