@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from flower_appliance.audit_chain import Fault, Head, Verdict, check_chain
 from flower_appliance.audit_segments import segments
 from flower_federation.errors import InputError
+from flower_federation.terminal import terminal
 
 MOST_FAULTS = 20
 
@@ -96,7 +96,7 @@ def _show(arguments: argparse.Namespace) -> int:
         table.add_row(
             str(line["seq"]), line["time"][:19], who, actor.get("role", ""), line["action"], line["outcome"], what
         )
-    Console().print(table)
+    terminal().print(table)
     return 0
 
 
@@ -115,9 +115,9 @@ def _read(path: Path) -> list[dict[str, Any]]:
     for file, number, text in _lines(path):
         try:
             line = json.loads(text)
-            if not {"seq", "time", "action", "outcome"} <= set(line):
+            if not is_line(line):
                 raise ValueError
-        except (ValueError, TypeError):
+        except ValueError:
             raise InputError(
                 given=f"{file}:{number}: {text[:80]!r}",
                 rule="every line of an audit is one JSON object with seq, time, action and outcome",
@@ -126,6 +126,19 @@ def _read(path: Path) -> list[dict[str, Any]]:
             ) from None
         found.append(line)
     return found
+
+
+def is_line(found: Any) -> bool:
+    """Whether a JSON value has the parts of an audit's line, each of its kind."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("seq"), int)
+        and all(isinstance(found.get(name), str) for name in ("time", "action", "outcome"))
+        and isinstance(found.get("reason", ""), str)
+        and isinstance(found.get("source") or "", str)
+        and isinstance(found.get("actor") or {}, dict)
+        and all(isinstance(value, str) for value in (found.get("actor") or {}).values())
+    )
 
 
 Line = tuple[Path, int, str]

@@ -7,12 +7,12 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from flower_federation import operations_cli
 from flower_federation.certificate_source import from_outputs, names
 from flower_federation.control_certificate import CertificateFacts, check_lifetime, write_folder
+from flower_federation.terminal import terminal
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -46,7 +46,7 @@ def _list(arguments: argparse.Namespace) -> int:
     table = Table("name", "role", "until (UTC)", "serial")
     for facts in found:
         table.add_row(facts.name, facts.role, f"{facts.not_after:%Y-%m-%d %H:%M}", facts.serial)
-    Console().print(table)
+    terminal().print(table)
     return 0
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import http.client
 import json
+import os
 import re
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +33,7 @@ from flower_federation.tunnel import Opened, Tunnel
 from pulumi_flower.transport import Endpoint, read_error_body, tls_context
 
 ASK_TIMEOUT_S = 10.0
+LAST_PORT = 65_535
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 
 
@@ -56,6 +59,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _connect(arguments: argparse.Namespace) -> int:
+    check_port(arguments.port)
     place = operations_cli.workplace() if arguments.certificate is None else None
     certificate = read_folder(arguments.certificate) if place is None else place.operator_certificate()
     if arguments.endpoint:
@@ -66,8 +70,58 @@ def _connect(arguments: argparse.Namespace) -> int:
     layout = Layout(project=project_folder()) if place is None else place.layout
     # An activated clone's FLWR_HOME is the operator's, so that flwr needs nothing else.
     home = arguments.home or (default_home(layout, facts) if place is None else layout.flwr_home)
-    asyncio.run(_stay(certificate, answer, home=home.absolute(), port=arguments.port, as_json=arguments.json))
+    with held(home.absolute()) as folder:
+        asyncio.run(_stay(certificate, answer, home=folder, port=arguments.port, as_json=arguments.json))
     return 0
+
+
+def check_port(port: int) -> None:
+    """See that a loopback port is one.
+
+    Raises:
+        InputError: It is not.
+    """
+    if not 0 <= port <= LAST_PORT:
+        raise InputError(
+            given=f"--port {port}",
+            rule=f"a port is a number from 1 to {LAST_PORT}, or 0 for a free one",
+            reason="flwr connects to it",
+            remedy="choose another, or leave --port out",
+        )
+
+
+@contextlib.contextmanager
+def held(home: Path) -> Iterator[Path]:
+    """The folder for FLWR_HOME, this process's for as long as the block lasts.
+
+    The kernel lets go of it when the process ends, however it ends.
+
+    Raises:
+        InputError: It cannot be made, or another `federation connect` uses it.
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise InputError(
+            given=f"{home}: {error.strerror or error}",
+            rule="the folder for FLWR_HOME can be made",
+            reason="flwr reads there which port to use",
+            remedy="name another with --home",
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                given=f"{home}: another federation connect uses it",
+                rule="each has a folder of its own",
+                reason="flwr would be led to whichever wrote there last, and to none once one of the two ends",
+                remedy="use the one that is open, end it with Ctrl-C, or name another folder with --home",
+            ) from error
+        yield home
+    finally:
+        os.close(descriptor)
 
 
 def default_home(layout: Layout, facts: CertificateFacts) -> Path:

@@ -112,9 +112,17 @@ def write_folder(folder: Path, certificate: ControlCertificate) -> tuple[Path, .
     """Write everything, each file readable by its owner only from its first byte; the files written.
 
     Raises:
-        InputError: the folder is there and open to others.
+        InputError: the folder cannot be made, or is there and open to others.
     """
-    folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            given=f"{folder}: {error.strerror or error}",
+            rule="it is a folder that can be made",
+            reason="certificate and key are written there",
+            remedy="name a folder that is not there yet, where you may write",
+        ) from error
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
         raise InputError(
             given=f"{folder} has mode {stat.S_IMODE(folder.stat().st_mode):04o}",

@@ -16,8 +16,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from rich.console import Console as RichConsole
-
 from flower_federation.console import Console
 from flower_federation.demo_containers import (
     Containers,
@@ -33,7 +31,8 @@ from flower_federation.operations import choose
 from flower_federation.operations_cli import EXAMPLE_APP, Workplace, say, workplace
 from flower_federation.processes import Runner, require, run_process
 from flower_federation.runs_report import RunResult, rounds_table
-from flower_federation.zones import ZONES_FOLDER, EmbeddedZone, Zones, embedded_zones
+from flower_federation.terminal import terminal
+from flower_federation.zones import ZONES_FOLDER, EmbeddedZone, Zones, embedded_zones, is_embedded
 
 PREPARE_TIMEOUT_S = 120.0
 RUN_TIMEOUT_S = 600.0
@@ -98,7 +97,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(asdict(result), indent=2))
     else:
-        RichConsole().print(rounds_table(result))
+        terminal().print(rounds_table(result))
         print(f"\nfrom start to result: {time.monotonic() - started:.0f} s\n")
         print(NEXT if containers is None else NEXT_CONTAINERS.format(shell=containers.shell()))
     return 0
@@ -117,7 +116,7 @@ def _containers_place(containers: Containers, place: Workplace, console: Console
 
 
 class Demo:
-    """The demo's steps.
+    """The demo's steps. From here on the place knows no stack but those of embedded zones.
 
     Args:
         place: The clone that it runs in.
@@ -129,6 +128,9 @@ class Demo:
     def __init__(
         self, *, place: Workplace, run: Runner, console: Console, containers: Containers | None = None
     ) -> None:
+        # Next to the demo's files a hospital has its own: what those name is no demo's to change, nor to forget.
+        self.left_alone = tuple(stack.name for stack in place.files if not is_embedded(stack))
+        place.files = tuple(stack for stack in place.files if is_embedded(stack))
         self._place = place
         self._run = run
         self._console = console
@@ -138,7 +140,17 @@ class Demo:
     def up(self) -> RunResult:
         """From nothing, or from whatever a run before left, to a finished training."""
         place = self._place
+        zones = self._embedded()
         federation, chosen = choose(place.files, ())
+        if federation.own_central is None:
+            raise InputError(
+                given=f"stacks on loopback addresses: {', '.join(stack.name for stack in chosen)}, all of kind zone",
+                rule="the demo's centre is an embedded zone, too",
+                reason=f"it trains through its own SuperLink; {len(zones)} zones without one train nothing",
+                remedy="restore stacks/Pulumi.madrid-central.yaml, or use federation up for your own zones",
+            )
+        if self.left_alone:
+            say(f"{', '.join(self.left_alone)}: on no embedded zone, and left alone")
         self.prepare()
         with self._console.step("stacks, enrolment, nodes online") as step:
             nodes = place.operations.up(federation, chosen)
@@ -170,7 +182,7 @@ class Demo:
         for zone in zones:
             self._zones.stop(zone)
         for stack in place.files:
-            if any(zone.name == stack.zone for zone in zones) and place.stacks.forget(stack):
+            if place.stacks.forget(stack):
                 say(f"stack {stack.name}: removed")
         for folder in removable(place.layout, [zone.state for zone in zones]):
             shutil.rmtree(folder, ignore_errors=False)

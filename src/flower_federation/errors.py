@@ -11,6 +11,8 @@ Standard library only: scripts/setup imports this before any environment exists.
 
 from __future__ import annotations
 
+import errno
+
 
 class FederationError(Exception):
     """Root of the package's errors.
@@ -30,6 +32,11 @@ class FederationError(Exception):
         self.rule = rule
         self.reason = reason
         self.remedy = remedy
+
+    def document(self) -> dict[str, dict[str, str | int]]:
+        """The error for `--json`: its parts by name, and the exit status."""
+        parts = {"given": self.given, "rule": self.rule, "reason": self.reason, "remedy": self.remedy}
+        return {"error": {**parts, "exit_status": self.exit_code}}
 
 
 class InputError(FederationError):
@@ -52,3 +59,24 @@ class ToolError(FederationError):
     """A program that a script started ended with an error, or not in time."""
 
     exit_code = 4
+
+
+def of_system(error: OSError) -> MachineError:
+    """What the operating system refused, such as a file that cannot be written, as an error of the scripts.
+
+    Args:
+        error: As Python raised it.
+    """
+    what = error.strerror or str(error) or type(error).__name__
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = "free some space there, and run it again: it goes on where it was"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = "see who owns it (ls -ld) and whether its file system is mounted read-only; run it again as its owner"
+    else:
+        remedy = "see that it is there and what it should be, and run it again"
+    return MachineError(
+        given=f"{error.filename}: {what}" if error.filename is not None else what,
+        rule="this command can read and write its files, and start its programs",
+        reason="the operating system refused it",
+        remedy=remedy,
+    )

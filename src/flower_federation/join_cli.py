@@ -9,17 +9,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from components import zone_answer
-from components.errors import RefusalError
 from components.exchange_files import in_groups
 from components.join_bundle import DEFAULT_VALIDITY
 from components.roster import ZoneRoll, read_roll
 from flower_federation import operations_cli
+from flower_federation.command_values import write_output
 from flower_federation.errors import InputError
 from flower_federation.joining import (
     KEY_OUTPUT,
@@ -51,7 +50,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="how long the invitation holds, such as 14d or 12h (default: %(default)s)",
     )
     invite.add_argument("--output", type=Path, metavar="FILE", help="where to write; ZONE.join.json by default")
-    invite.set_defaults(handler=_refusals_told(_invite))
+    invite.set_defaults(handler=_invite)
 
     answer = subparsers.add_parser(
         "answer",
@@ -60,7 +59,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     answer.add_argument("zone", metavar="ZONE", help="name of the zone or of its stack")
     answer.add_argument("--output", type=Path, metavar="FILE", help="where to write; ZONE.answer.json by default")
-    answer.set_defaults(handler=_refusals_told(_answer))
+    answer.set_defaults(handler=_answer)
 
     accept = subparsers.add_parser(
         "accept",
@@ -73,21 +72,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="HEX",
         help="the answer's fingerprint as the zone's operator told it; asked for at a terminal, if left out",
     )
-    accept.set_defaults(handler=_refusals_told(_accept))
+    accept.set_defaults(handler=_accept)
     for command in (invite, answer, accept):
         command.add_argument("--json", action="store_true", help="print the result as JSON")
-
-
-def _refusals_told(handler: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """The handler, with what `components` refuses told like every other mistake of the caller's."""
-
-    def run(arguments: argparse.Namespace) -> int:
-        try:
-            return handler(arguments)
-        except RefusalError as error:
-            raise InputError(given=error.value, rule=error.rule, reason=error.reason, remedy=error.remedy) from error
-
-    return run
 
 
 def _invite(arguments: argparse.Namespace) -> int:
@@ -104,7 +91,7 @@ def _invite(arguments: argparse.Namespace) -> int:
         validity=validity,
     )
     path = arguments.output or Path(f"{entry.name}.join.json")
-    path.write_text(text, encoding="utf-8")
+    write_output(path, text)
     facts = json.loads(text)["facts"]
     fingerprint = in_groups(str(outputs["ca_fingerprint"]))
     if arguments.json:
@@ -122,7 +109,7 @@ def _answer(arguments: argparse.Namespace) -> int:
     stack = _zone_stack(place.files, arguments.zone)
     text = write_answer(place.stacks.outputs(stack), stack=stack.name, now=datetime.now(UTC))
     path = arguments.output or Path(f"{stack.zone}.answer.json")
-    path.write_text(text, encoding="utf-8")
+    write_output(path, text)
     answer = zone_answer.read(text)
     if arguments.json:
         print(json.dumps({"file": str(path), "fingerprint": answer.digest, "nodes": list(answer.nodes)}, indent=2))

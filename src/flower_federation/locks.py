@@ -16,7 +16,7 @@ from pathlib import Path
 
 from flower_appliance.version import FLOWER_VERSION
 from flower_federation.environment import Layout
-from flower_federation.errors import FederationError
+from flower_federation.errors import FederationError, of_system
 from flower_federation.packages import Packages, pip_options, uv_environment
 from flower_federation.processes import Runner, require
 from flower_federation.setup import machine_packages, project_folder, this_machine
@@ -122,9 +122,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"no such lock: {', '.join(sorted(unknown))}; there are {', '.join(x.name for x in LOCKS)}")
     machine = this_machine()
     layout = Layout(project=project_folder())
-    packages = machine_packages(layout, machine, say=print)
     stale = []
     try:
+        packages = machine_packages(layout, machine, say=print)
         for lock in LOCKS:
             if arguments.names and lock.name not in arguments.names:
                 continue
@@ -142,9 +142,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             if changed and not arguments.check:
                 path.write_text(text)
             print(f"{lock.file}: {'changed' if changed else 'as it was'}")
-    except FederationError as error:
-        print(f"lock: {error}", file=sys.stderr)
-        return error.exit_code
+    except (FederationError, OSError) as error:
+        told = error if isinstance(error, FederationError) else of_system(error)
+        print(f"lock: {told}", file=sys.stderr)
+        return told.exit_code
+    except KeyboardInterrupt:
+        print("\nlock: stopped; the locks that it had not come to are as they were", file=sys.stderr)
+        return 130
     if arguments.check and stale:
         print(f"lock: {', '.join(stale)} would change; run scripts/lock and commit the result", file=sys.stderr)
         return 1

@@ -218,7 +218,7 @@ class Operations:
                     given=f"nodes not online after {seconds:.0f} s: {described}{trouble}",
                     rule="every registered node comes online",
                     reason="a run waits for its nodes",
-                    remedy="look at FL_ERROR of the node's VM (onevm show) and at its log /var/lib/flower; "
+                    remedy="look at FL_ERROR of the node's VM (onevm show) and at its logs in /var/log/flower; "
                     "then run federation up again",
                 )
             if told is None or seconds - told >= 5.0:

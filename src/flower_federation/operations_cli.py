@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from flower_federation.certificate_expiry import WARN_WITHIN_DAYS, certificate_ends
 from flower_federation.certificate_source import from_outputs
+from flower_federation.command_values import check_seconds, parse_run_config
 from flower_federation.control_certificate import ControlCertificate
 from flower_federation.environment import Layout, make_state, merged
 from flower_federation.errors import InputError, ToolError
@@ -31,6 +31,7 @@ from flower_federation.runs_cli import App
 from flower_federation.runs_report import Refusal, Round, RunResult, rounds_table
 from flower_federation.setup import is_offline, project_folder
 from flower_federation.stacks import StackFile, Stacks, read_stack_files
+from flower_federation.terminal import terminal
 from flower_federation.tunnel import opened_tunnel
 from pulumi_flower.control import ControlClient, NodeState
 from pulumi_flower.errors import FlowerError
@@ -176,8 +177,21 @@ def workplace(environ: Mapping[str, str] = os.environ) -> Workplace:
 
     Args:
         environ: The caller's environment, or what a command makes of it.
+
+    Raises:
+        InputError: FEDERATION_ROOT names no such folder; nothing was made there.
     """
-    return Workplace(project=Path(environ.get("FEDERATION_ROOT") or project_folder()), environ=environ)
+    root = environ.get("FEDERATION_ROOT")
+    if not root:
+        return Workplace(project=project_folder(), environ=environ)
+    if not Path(root).is_absolute() or not (Path(root) / "Pulumi.yaml").is_file():
+        raise InputError(
+            given=f"FEDERATION_ROOT={root}",
+            rule="it is the absolute path of a folder with Pulumi.yaml and stacks/",
+            reason="state, zones and stack files of every command are looked for there",
+            remedy="correct it, or unset it: commands then work on the clone that they belong to",
+        )
+    return Workplace(project=Path(root), environ=environ)
 
 
 def tell_round(ended: Round) -> None:
@@ -263,7 +277,7 @@ def _status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(status_document(status, now=now), indent=2))
     else:
-        console = Console()
+        console = terminal()
         console.print(stacks_table(status))
         console.print(nodes_table(status))
         console.print(certificates_table(status, now=now))
@@ -273,46 +287,17 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    check_seconds("--timeout", arguments.timeout)
+    config = parse_run_config(arguments.config)
     place = workplace()
     text = arguments.app or str(place.layout.project / EXAMPLE_APP)
     app = text if text.startswith("@") else Path(text).resolve()
-    result = place.run(app, parse_run_config(arguments.config), arguments.timeout)
+    result = place.run(app, config, arguments.timeout)
     if arguments.json:
         print(json.dumps(asdict(result), indent=2))
     else:
-        Console().print(rounds_table(result))
+        terminal().print(rounds_table(result))
     return 0
-
-
-def parse_run_config(pairs: list[str]) -> dict[str, bool | int | float | str]:
-    """Settings of an app from `key=value` arguments; true, false and numbers are taken as such.
-
-    Raises:
-        InputError: An argument has no equals sign.
-    """
-    found: dict[str, bool | int | float | str] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals:
-            raise InputError(
-                given=f"--config {pair}",
-                rule="it is KEY=VALUE",
-                reason="each overrides one setting of the app",
-                remedy="write for example --config num-server-rounds=5",
-            )
-        found[key] = _value(text)
-    return found
-
-
-def _value(text: str) -> bool | int | float | str:
-    if text in ("true", "false"):
-        return text == "true"
-    for convert in (int, float):
-        try:
-            return convert(text)
-        except ValueError:
-            continue
-    return text
 
 
 def status_document(status: FederationStatus, *, now: datetime) -> dict[str, Any]:

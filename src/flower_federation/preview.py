@@ -7,6 +7,7 @@ embedded zones of its own, and the working tree is previewed against that. Every
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -17,21 +18,28 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.centre_certificates import RENEW_VARIABLE
 from flower_federation.console import Console
 from flower_federation.demo import Demo
 from flower_federation.environment import Layout, variables
-from flower_federation.errors import InputError, ToolError
+from flower_federation.errors import InputError, MachineError, ToolError
 from flower_federation.operations import choose
 from flower_federation.operations_cli import Workplace
-from flower_federation.preview_report import StackPreview, parse_preview, render, render_all, summary
-from flower_federation.processes import run_process
+from flower_federation.preview_report import (
+    PreviewFormatError,
+    StackPreview,
+    parse_preview,
+    render,
+    render_all,
+    summary,
+)
+from flower_federation.processes import interrupts_noted, run_process
 from flower_federation.setup import project_folder
 from flower_federation.stacks import STACKS_FOLDER, StackFile, read_stack_files
-from flower_federation.zones import EmbeddedZone, Zones, embedded_zones
+from flower_federation.zones import EmbeddedZone, Zones, embedded_zones, is_embedded
 
 PREVIEW_TIMEOUT_S = 300.0
 SUMMARY_FILE = "summary.md"
@@ -75,20 +83,27 @@ class Report:
     stacks: tuple[StackPreview, ...]
     removed: tuple[str, ...]
     """Stacks of the base that have no file in the working tree: nothing manages what they made."""
+    foreign: tuple[str, ...] = ()
+    """Stacks of the working tree on clouds of their own: never brought up here, so there is nothing to compare."""
 
 
 def _preview(arguments: argparse.Namespace) -> int:
     console = Console(stream=sys.stderr, clock=time.monotonic, total=4)
+    commit_of(project_folder(), arguments.base)
+    make_output(arguments.output)
     report = compare(project_folder(), arguments.base, environ=os.environ, console=console)
     write(report, arguments.output)
     if arguments.json:
         counts = [{"stack": stack.stack, "summary": summary(stack)} for stack in report.stacks]
-        print(json.dumps({"base": report.base, "stacks": counts, "removed": report.removed}, indent=2))
+        document = {"base": report.base, "stacks": counts, "removed": report.removed, "foreign": report.foreign}
+        print(json.dumps(document, indent=2))
     else:
         for stack in report.stacks:
             print(f"{stack.stack}: {summary(stack)}")
         for name in report.removed:
             print(f"{name}: its stack file is gone; what it made is managed by nothing")
+        for name in report.foreign:
+            print(f"{name}: on no embedded zone, not previewed")
         print(f"reports: {arguments.output}")
     destructive = report.removed or any(stack.is_destructive for stack in report.stacks)
     return 1 if arguments.refuse_destructive and destructive else 0
@@ -107,7 +122,7 @@ def compare(project: Path, base: str, *, environ: Mapping[str, str], console: Co
         InputError: The revision does not exist, or an address of the embedded zones is taken.
         ToolError: The base cannot be brought up, or a preview fails.
     """
-    commit = _git(project, "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}", given=f"base {base!r}").strip()
+    commit = commit_of(project, base)
     with tempfile.TemporaryDirectory(prefix="federation-preview-") as folder:
         scratch = Path(folder) / "project"
         scratch.mkdir(mode=0o700)
@@ -126,20 +141,54 @@ def compare(project: Path, base: str, *, environ: Mapping[str, str], console: Co
             with console.step("previews") as step:
                 after = read_stack_files(scratch)
                 previews = []
-                for stack in after:
+                for stack in filter(is_embedded, after):
                     previews.append(_preview_stack(place, stack))
                     step.note(f"{stack.name}: {summary(previews[-1])}")
                 step.done(f"{len(previews)} stacks")
             secrets = _secrets(place.layout, zones)
         removed = tuple(sorted({stack.name for stack in chosen} - {stack.name for stack in after}))
-    report = Report(base=f"{base} ({commit[:12]})", stacks=tuple(previews), removed=removed)
+    report = Report(
+        base=f"{base} ({commit[:12]})",
+        stacks=tuple(previews),
+        removed=removed,
+        foreign=tuple(stack.name for stack in after if not is_embedded(stack)),
+    )
     refuse_secrets(report, secrets)
     return report
 
 
+def commit_of(project: Path, base: str) -> str:
+    """The commit that a revision names.
+
+    Raises:
+        InputError: None.
+        MachineError: There is no git.
+    """
+    return _git(project, "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}", given=f"base {base!r}").strip()
+
+
+def make_output(output: Path) -> None:
+    """Make the folder for the reports, before minutes are spent on them.
+
+    Raises:
+        InputError: It cannot be made, or written to.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        raise InputError(
+            given=f"--output {output}: {error.strerror or error}",
+            rule="it is a folder that can be made and written to",
+            reason="a report a stack is written there",
+            remedy="name another folder",
+        ) from error
+
+
 def write(report: Report, output: Path) -> None:
     """Write one file a stack and the summary over all."""
-    output.mkdir(parents=True, exist_ok=True)
+    make_output(output)
     for stack in report.stacks:
         (output / f"{stack.stack}.md").write_text(render(stack), encoding="utf-8")
     (output / SUMMARY_FILE).write_text(whole(report), encoding="utf-8")
@@ -153,6 +202,8 @@ def whole(report: Report) -> str:
             f"\n> [!CAUTION]\n> **Stack `{name}` has no file any more.** What it made stays, managed by nothing; "
             f"run `pulumi destroy -s {name}` from the base revision first.\n"
         )
+    for name in report.foreign:
+        text += f"\n> [!NOTE]\n> Stack `{name}` is on no embedded zone; `pulumi preview -s {name}` where it is up.\n"
     return text
 
 
@@ -174,14 +225,17 @@ def refuse_secrets(report: Report, secrets: Sequence[str]) -> None:
 
 def _own_environment(environ: Mapping[str, str], scratch: Path) -> dict[str, str]:
     """The caller's environment less everything that would lead to another backend, passphrase or Flower home."""
-    foreign = {*variables(Layout(project=scratch), offline=True), "PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK"}
+    foreign = {
+        *variables(Layout(project=scratch), offline=True),
+        *("PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK", "FEDERATION_ROOT", RENEW_VARIABLE),
+    }
     own = {name: value for name, value in environ.items() if name not in foreign}
     # Before the editable installation of the clone's own files, which belong to neither side of the comparison.
     own["PYTHONPATH"] = os.pathsep.join([str(scratch / "src"), str(scratch)])
     return own
 
 
-@contextmanager
+@contextlib.contextmanager
 def _zones_of(scratch: Path, environ: Mapping[str, str]) -> Iterator[tuple[Workplace, tuple[EmbeddedZone, ...]]]:
     place = Workplace(project=scratch, environ=environ)
     zones = embedded_zones(place.files, place.layout)
@@ -200,15 +254,26 @@ def _zones_of(scratch: Path, environ: Mapping[str, str]) -> Iterator[tuple[Workp
         Demo(place=place, run=run_process, console=console).prepare()
         yield place, zones
     finally:
-        for zone in zones:
-            control.stop(zone)
+        # Nobody else knows these zones, so that a second Ctrl-C must not leave them behind.
+        with interrupts_noted(), contextlib.ExitStack() as stopping:
+            for zone in zones:
+                stopping.callback(control.stop, zone)
 
 
 def _preview_stack(place: Workplace, stack: StackFile) -> StackPreview:
     pulumi = str(place.layout.bin / "pulumi")
     _engine(place, stack, [pulumi, "stack", "select", "--create", "--stack", stack.name])
     command = [pulumi, "preview", "--json", "--diff", "--non-interactive", "--stack", stack.name]
-    return parse_preview(stack.name, _engine(place, stack, command))
+    text = _engine(place, stack, command)
+    try:
+        return parse_preview(stack.name, text)
+    except PreviewFormatError as error:
+        raise ToolError(
+            given=str(error),
+            rule="the engine tells a preview as JSON",
+            reason="the report is made of its steps",
+            remedy="use the engine that scripts/setup installs",
+        ) from error
 
 
 def _engine(place: Workplace, stack: StackFile, command: list[str]) -> str:
@@ -274,9 +339,17 @@ def _replace_files(project: Path, scratch: Path) -> None:
 
 
 def _git(project: Path, *arguments: str, given: str) -> str:
-    ended = subprocess.run(
-        ["git", "-C", str(project), *arguments], capture_output=True, text=True, timeout=60, check=False
-    )
+    try:
+        ended = subprocess.run(
+            ["git", "-C", str(project), *arguments], capture_output=True, text=True, timeout=60, check=False
+        )
+    except FileNotFoundError as error:
+        raise MachineError(
+            given="git: not on PATH",
+            rule="git is installed",
+            reason="the base revision is taken out of this clone with it",
+            remedy="install it (Debian and Ubuntu: apt install git; Fedora: dnf install git), and run again",
+        ) from error
     if ended.returncode != 0:
         raise InputError(
             given=f"{given}: git {arguments[0]} says {ended.stderr.strip() or 'that there is none'}",

@@ -9,8 +9,10 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -99,6 +101,33 @@ def run_process(
             seconds=time.monotonic() - start,
             timed_out=timed_out,
         )
+
+
+@contextmanager
+def interrupts_noted() -> Iterator[list[int]]:
+    """Note Ctrl-C and requests to end instead of raising, for as long as the block lasts: for what must not be cut off.
+
+    What the block does must have a time limit. Outside of the main thread, which alone gets signals, nothing is noted.
+
+    Yields:
+        The signals that came so far.
+    """
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(number: int, _frame: object) -> None:
+        noted.append(number)
+
+    # A function, since programs that are started in the block inherit what is ignored, and no function.
+    asked = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in asked}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _wait(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from flower_federation.processes import Runner, run_process
+from flower_federation.processes import Runner, interrupts_noted, run_process
 from flower_federation.runs_cli import App, RunConfig, submit, write_flwr_home
 from flower_federation.runs_errors import RunFailedError, RunTimeoutError
 from flower_federation.runs_report import LineReader, Refusal, Round, RunResult, parse_refusal, parse_round
@@ -102,14 +102,20 @@ def run_app(
     started = clock()
     client = ControlClient(request.endpoint, request.ca_certificate)
     write_flwr_home(request.home, endpoint=request.endpoint, ca_certificate=request.ca_certificate)
-    run_id = submit(
-        app=request.app,
-        flwr=request.flwr,
-        home=request.home,
-        run_config=request.run_config,
-        environment=environment,
-        runner=runner,
-    )
+    # Cut off, the CLI may have submitted a run whose id nobody learns: it would wait for nodes, and take them.
+    with interrupts_noted() as noted:
+        run_id = submit(
+            app=request.app,
+            flwr=request.flwr,
+            home=request.home,
+            run_config=request.run_config,
+            environment=environment,
+            runner=runner,
+        )
+    if noted:
+        with contextlib.suppress(SuperLinkError):
+            client.stop_run(run_id)
+        raise KeyboardInterrupt
     follower = Follower(client, run_id, on_round=on_round, on_refusal=on_refusal, clock=clock, sleep=sleep)
     run = follower.follow(deadline=started + request.timeout_s)
     if run.label != COMPLETED:

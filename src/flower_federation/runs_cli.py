@@ -24,7 +24,8 @@ RunConfig = Mapping[str, bool | int | float | str]
 App = Path | str
 """The folder of an app, or the name by which the SuperLink fetches it from its hub, `@account/app==1.0.0`."""
 
-_KEY = re.compile(r"[a-z][a-z0-9-]*")
+_KEY = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+"""Bare keys of TOML, with dots between them where an app groups its settings: what flwr 1.41.0 parses."""
 
 
 def write_flwr_home(folder: Path, *, endpoint: str, ca_certificate: str) -> None:
@@ -142,8 +143,8 @@ def _checked_key(key: str) -> str:
     if _KEY.fullmatch(key) is None:
         raise InputError(
             given=f"run configuration {key!r}",
-            rule="must be lower-case letters, digits and hyphens",
-            reason="that is how Flower apps name what can be configured",
+            rule="a name is letters, digits, hyphens and underscores, with dots between groups",
+            reason="`flwr run --run-config` reads it as a key of TOML",
             remedy="See [tool.flwr.app.config] in the app's pyproject.toml",
         )
     return key

@@ -27,7 +27,7 @@ from flower_federation.engine_build import PROGRAMS, Build
 from flower_federation.engine_plugin import PluginInstaller, TlsPlugin, installed
 from flower_federation.engine_release import Release, open_url
 from flower_federation.environment import Layout
-from flower_federation.errors import FederationError
+from flower_federation.errors import FederationError, of_system
 from flower_federation.packages import Packages, locked_version
 from flower_federation.processes import Runner, run_process
 
@@ -332,13 +332,18 @@ def run_setup(arguments: argparse.Namespace, *, engine_again: bool = False) -> i
     start = time.monotonic()
     # Ended like this, the programs that were started end too, and drafts in the cache are removed.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        # What is ignored stays so: nohup asks to outlive the terminal.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     try:
         layout = Layout(project=project_folder())
         report = Setup(layout=layout, machine=this_machine(), console=console, options=options).prepare()
-    except FederationError as error:
-        print(f"setup: {error}", file=sys.stderr)
-        return error.exit_code
+    except (FederationError, OSError) as error:
+        told = error if isinstance(error, FederationError) else of_system(error)
+        print(f"setup: {told}", file=sys.stderr)
+        if arguments.json:
+            print(json.dumps(told.document()))
+        return told.exit_code
     except KeyboardInterrupt:
         print("\nsetup: stopped; run it again to go on where it was", file=sys.stderr)
         return 130

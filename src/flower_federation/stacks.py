@@ -25,6 +25,7 @@ from flower_federation.trusted import TrustedZone, trusted_zones
 
 PROJECT = "flower-federation"
 STACKS_FOLDER = "stacks"
+KINDS = ("central", "zone")
 _SALT = "encryptionsalt"
 
 
@@ -98,6 +99,8 @@ def _read_stack_file(path: Path) -> StackFile:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         config = {key.removeprefix(f"{PROJECT}:"): value for key, value in document["config"].items()}
         kind = config["kind"]
+        if kind not in KINDS:
+            raise ValueError(f"{PROJECT}:kind is {kind!r}")
         zones = trusted_zones(config, path.parent.parent)
         return StackFile(
             name=name,
@@ -114,7 +117,7 @@ def _read_stack_file(path: Path) -> StackFile:
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             given=f"{path.name}: {type(error).__name__}: {error}",
-            rule=f"a stack file is YAML with config, and in it {PROJECT}:kind",
+            rule=f"a stack file is YAML with config, and in it {PROJECT}:kind, one of {', '.join(KINDS)}",
             reason="the order of operations follows from the kinds of the stacks",
             remedy=f"correct stacks/{path.name}; stacks/README.md shows what each kind needs",
         ) from error

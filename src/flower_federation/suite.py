@@ -10,21 +10,28 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NoReturn
 from xml.etree import ElementTree
 
 from flower_federation.controls import SOURCE, Result, read_controls, read_results, render_report
 from flower_federation.environment import Layout, merged
+from flower_federation.processes import run_process
 from flower_federation.setup import is_offline, project_folder
+
+_STARTED: set[subprocess.Popen[Any]] = set()
+INTERRUPTED = 130
 
 PYTEST_NOTHING_COLLECTED = 5
 """pytest's documented exit status for a run that selected no test."""
@@ -185,7 +192,8 @@ def run_stage(stage: Stage, *, layout: Layout, env: dict[str, str], show: Callab
         if stage.label:
             returncode = _shown(command, layout.project, env, lambda line: show(f"[{stage.label}] {line}"))
         else:
-            returncode = subprocess.run(command, cwd=layout.project, env=env, check=False).returncode
+            with _running(subprocess.Popen(command, cwd=layout.project, env=env)) as process:
+                returncode = process.wait()
         written = report.read_text() if report.exists() else ""
     return Outcome(
         name=stage.name,
@@ -199,7 +207,7 @@ def run_stage(stage: Stage, *, layout: Layout, env: dict[str, str], show: Callab
 
 def _shown(command: Sequence[str], folder: Path, env: dict[str, str], show: Callable[[str], None]) -> int:
     """Run a command, handing on what it says; its exit status."""
-    with subprocess.Popen(
+    started = subprocess.Popen(
         command,
         cwd=folder,
         env=env,
@@ -208,11 +216,34 @@ def _shown(command: Sequence[str], folder: Path, env: dict[str, str], show: Call
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-    ) as process:
+    )
+    with _running(started) as process:
         assert process.stdout is not None
         for line in process.stdout:
             show(line)
     return process.returncode
+
+
+@contextmanager
+def _running(process: subprocess.Popen[Any]) -> Iterator[subprocess.Popen[Any]]:
+    """A stage's program, known to `ask_to_stop` for as long as it runs."""
+    _STARTED.add(process)
+    try:
+        with process:
+            yield process
+    finally:
+        _STARTED.discard(process)
+
+
+def ask_to_stop() -> None:
+    """Interrupt every program of a stage, as Ctrl-C in a terminal does: pytest then takes down what its tests made."""
+    for process in tuple(_STARTED):
+        process.send_signal(signal.SIGINT)
+
+
+def _stop(_signal: int, _frame: object) -> NoReturn:
+    ask_to_stop()
+    raise KeyboardInterrupt
 
 
 def run_group(group: Sequence[Stage], *, layout: Layout, env: dict[str, str]) -> list[Outcome]:
@@ -236,18 +267,12 @@ def controls_report(outcomes: Sequence[Outcome], folder: Path, *, now: datetime)
         now: The current instant, aware.
     """
     results = {test: result for outcome in outcomes for test, result in outcome.results.items()}
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    described = run_process(["git", "describe", "--always", "--dirty", "--abbrev=12"], env=os.environ, cwd=folder)
     return render_report(
         read_controls((folder / SOURCE).read_text(encoding="utf-8")),
         results,
         at=now,
-        commit=described.stdout.strip() or "unknown",
+        commit=described.output.strip() if described.returncode == 0 else "unknown",
         machine=f"{os.cpu_count()} CPUs, Python {sys.version.split()[0]}",
     )
 
@@ -278,8 +303,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.monotonic()
     outcomes: list[Outcome] = []
-    for group in groups(stages(fast_only=arguments.fast, extra=extra)):
-        outcomes += run_group(group, layout=layout, env=env)
+    # A service manager or a CI job stops with SIGTERM, which no child of this process gets by itself.
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        for group in groups(stages(fast_only=arguments.fast, extra=extra)):
+            outcomes += run_group(group, layout=layout, env=env)
+    except KeyboardInterrupt:
+        print("\nscripts/test: stopped, and with it every test that ran", file=sys.stderr)
+        return INTERRUPTED
     passed = all(is_passed(outcome, outcomes) for outcome in outcomes)
     if arguments.json is not None:
         stages_told = [{key: value for key, value in asdict(each).items() if key != "results"} for each in outcomes]

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from flower_federation import operations_cli
+from flower_federation.command_values import check_seconds
 from flower_federation.errors import InputError
 from flower_federation.operations import choose
 from flower_federation.operations_cli import say
 from flower_federation.stacks import StackFile
-from flower_federation.upgrading import READY_TIMEOUT_S, Report, Request, upgrade_role
+from flower_federation.upgrading import READY_TIMEOUT_S, Report, Request, check_unavailable, upgrade_role
 from flower_federation.zone_access import in_zone, zone_settings
 from pulumi_opennebula.provider.zone import Zone
 
@@ -56,6 +57,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
+    check_seconds("--timeout", arguments.timeout)
+    check_unavailable(arguments.max_unavailable)
     place = operations_cli.workplace()
     _, chosen = choose(place.files, arguments.stacks)
     reports: dict[str, Report] = {}

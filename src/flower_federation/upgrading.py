@@ -74,13 +74,7 @@ async def upgrade_role(zone: Zone, request: Request, say: Callable[[str], None])
         ToolError: A VM could be brought neither to the new image nor back.
         OpenNebulaError: The zone does not answer.
     """
-    if request.max_unavailable < 1:
-        raise InputError(
-            given=f"--max-unavailable {request.max_unavailable}",
-            rule="it is at least 1",
-            reason="a VM that is upgraded is away for a minute",
-            remedy="give how many nodes a run can do without, or leave it out for one at a time",
-        )
+    check_unavailable(request.max_unavailable)
     numbers, target = await _role(zone, request)
     vms = [facts.vm_of(body) for body in [await zone.object("vm", number) for number in numbers] if body is not None]
     left = facts.order(vms, target)
@@ -107,6 +101,21 @@ async def upgrade_role(zone: Zone, request: Request, say: Callable[[str], None])
         if isinstance(result, BaseException):
             raise result
     return report
+
+
+def check_unavailable(count: int) -> None:
+    """See that VMs may be away at all.
+
+    Raises:
+        InputError: None may.
+    """
+    if count < 1:
+        raise InputError(
+            given=f"--max-unavailable {count}",
+            rule="it is at least 1",
+            reason="a VM that is upgraded is away for a minute",
+            remedy="give how many nodes a run can do without, or leave it out for one at a time",
+        )
 
 
 async def _role(zone: Zone, request: Request) -> tuple[tuple[int, ...], Target]:

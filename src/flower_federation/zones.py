@@ -58,6 +58,11 @@ def embedded_zones(stacks: Sequence[StackFile], layout: Layout) -> tuple[Embedde
     return tuple(zones.values())
 
 
+def is_embedded(stack: StackFile) -> bool:
+    """Whether the stack's zone is on this machine; any other belongs to a cloud that somebody else runs."""
+    return _loopback(stack.endpoint) is not None
+
+
 def _loopback(endpoint: str) -> IPv4Address | None:
     try:
         address = IPv4Address(urlsplit(endpoint).hostname or "")

@@ -94,6 +94,7 @@ def test_the_table_names_people_runs_and_reasons(
         (None, ["show"], "audit.jsonl"),
         ("text\n", ["show"], "federation audit verify"),
         ("[]\n", ["show"], "federation audit verify"),
+        ('["seq", "time", "action", "outcome"]\n', ["show"], "federation audit verify"),
         ("", ["verify", "--head", "7:x"], "FL_AUDIT_HEAD"),
         ("", ["verify", "--head", "0:" + "0" * 64], "FL_AUDIT_HEAD"),
     ],
@@ -106,3 +107,31 @@ def test_what_is_no_audit_and_no_head_is_refused_with_what_to_do(
         path.write_text(content)
     assert main(["audit", *arguments, str(path)]) == 2
     assert remedy in capsys.readouterr().err
+
+
+def test_what_somebody_else_wrote_into_a_line_is_shown_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    reason = "from [fd00::1]: [/no] :boom: [bold]"
+    line = {"seq": 1, "time": "2026-11-24T08:00:00Z", "action": "run", "outcome": "refused", "reason": reason}
+    path = tmp_path / "audit.jsonl"
+    path.write_text(f"{json.dumps(line)}\n")
+
+    assert main(["audit", "show", str(path)]) == 0
+    assert reason in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"time": 7}, {"seq": "x"}, {"actor": "Eve"}, {"actor": {"name": 7}}, {"reason": ["x"]}, {"source": {"a": 1}}],
+)
+def test_a_line_whose_parts_are_of_another_kind_is_refused_with_its_place(
+    part: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"seq": 1, "time": "2026-11-24T08:00:00Z", "action": "run", "outcome": "refused", **part}
+    path = tmp_path / "audit.jsonl"
+    path.write_text(f"{json.dumps(line)}\n")
+
+    assert main(["audit", "show", str(path)]) == 2
+    assert f"{path}:1: " in capsys.readouterr().err

@@ -183,3 +183,10 @@ def test_an_expired_certificate_is_refused_with_what_to_ask_for(issued: Issued) 
     check_lifetime(facts, now=facts.not_after - timedelta(seconds=1))
     with pytest.raises(InputError, match="federation certificate export"):
         check_lifetime(facts, now=datetime.now(UTC) + timedelta(days=4000))
+
+
+def test_a_folder_that_cannot_be_made_is_refused_and_the_key_is_written_nowhere(issued: Issued, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    certificate = from_outputs(issued.outputs, name=None)
+    with pytest.raises(InputError, match="Not a directory"):
+        write_folder(tmp_path / "file" / "ada", certificate)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flower_federation.console import Console
-from flower_federation.errors import InputError, ToolError
-from flower_federation.preview import SUMMARY_FILE, Report, compare, refuse_secrets, whole, write
+from flower_federation.errors import InputError, MachineError, ToolError
+from flower_federation.preview import (
+    SUMMARY_FILE,
+    Report,
+    _own_environment,
+    commit_of,
+    compare,
+    make_output,
+    refuse_secrets,
+    whole,
+    write,
+)
 from flower_federation.preview_report import Kind, PropertyChange, ResourceChange, StackPreview
 
 PASSWORD = "correct-horse"
@@ -70,3 +81,26 @@ def test_a_base_that_does_not_exist_is_refused_with_its_name(tmp_path: Path) -> 
 def test_a_base_without_stacks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"stacks/[\s\S]*choose a later base"):
         compare(repository(tmp_path), "HEAD", environ={}, console=console())
+
+
+def test_a_machine_without_git_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MachineError, match=r"git: not on PATH[\s\S]*apt install git"):
+        commit_of(tmp_path, "HEAD")
+
+
+def test_a_folder_that_takes_no_reports_is_refused_before_anything_is_brought_up(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--output .*file/previews: Not a directory"):
+        make_output(tmp_path / "file" / "previews")
+
+
+def test_the_scratch_stacks_use_nothing_that_the_caller_has_chosen_for_others(tmp_path: Path) -> None:
+    chosen = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "FLWR_HOME", "FEDERATION_ROOT", "FEDERATION_RENEW")
+    own = _own_environment({**dict.fromkeys(chosen, "/elsewhere"), "LANG": "C"}, tmp_path)
+    assert set(own) == {"LANG", "PYTHONPATH"}
+
+
+def test_a_stack_of_a_real_cloud_is_named_as_not_compared() -> None:
+    text = whole(replace(report(), foreign=("rome-hospital",)))
+    assert "Stack `rome-hospital` is on no embedded zone; `pulumi preview -s rome-hospital`" in text

@@ -77,11 +77,21 @@ def test_telemetry_and_update_checks_are_off_and_flowers_programs_are_found_firs
 
 
 def test_overrides_are_written_as_flower_reads_them() -> None:
-    config = {"min-nodes": 3, "learning-rate": 0.5, "verbose": True, "note": "two words"}
-    assert format_run_config(config) == 'min-nodes=3 learning-rate=0.5 verbose=true note="two words"'
+    config = {
+        "min-nodes": 3,
+        "learning-rate": 0.5,
+        "verbose": True,
+        "note": "two words",
+        "a_b": 2,
+        "opt.Lr": 1,
+    }
+    expected = 'min-nodes=3 learning-rate=0.5 verbose=true note="two words" a_b=2 opt.Lr=1'
+    assert format_run_config(config) == expected
 
 
-@pytest.mark.parametrize("config", [{"Min Nodes": 3}, {"a=b": 1}, {"note": 'a "quote"'}, {"note": "two\nlines"}])
+@pytest.mark.parametrize(
+    "config", [{"Min Nodes": 3}, {"a=b": 1}, {"a..b": 1}, {"note": 'a "quote"'}, {"note": "two\nlines"}]
+)
 def test_an_override_that_flower_would_misread_is_refused(config: dict[str, int | str]) -> None:
     with pytest.raises(InputError):
         format_run_config(config)

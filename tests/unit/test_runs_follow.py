@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from flower_federation.runs import OUTAGE_S, Follower
+from flower_federation import runs
+from flower_federation.processes import Finished
+from flower_federation.runs import OUTAGE_S, Follower, RunRequest, run_app
 from flower_federation.runs_errors import RunFailedError, RunTimeoutError
 from flower_federation.runs_report import Refusal, Round
 from pulumi_flower.control import LogPiece, Run
@@ -164,3 +168,20 @@ def test_only_the_end_of_a_long_log_is_kept() -> None:
     _, follower, _ = Scripted(logs=[[piece(text, 1.0)], []], runs=[COMPLETED]).follow()
     assert follower.tail.splitlines()[0] == "line 970"
     assert follower.tail.splitlines()[-1] == "line 999"
+
+
+def test_an_interrupt_while_the_app_is_submitted_leaves_no_run_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    superlink = Scripted(logs=[[]], runs=[RUNNING])
+    monkeypatch.setattr(runs, "ControlClient", lambda *_: superlink)
+    (tmp_path / "pyproject.toml").touch()
+
+    def submitting(*_: object, **__: object) -> Finished:
+        signal.raise_signal(signal.SIGINT)
+        return Finished(returncode=0, output=json.dumps({"success": True, "run-id": str(RUN_ID)}), seconds=1.0)
+
+    request = RunRequest(app=tmp_path, endpoint="e", ca_certificate="c", flwr=Path("flwr"), home=tmp_path / "home")
+    with pytest.raises(KeyboardInterrupt):
+        run_app(request, environment={}, on_round=lambda told: None, runner=submitting)
+    assert superlink.stopped == [RUN_ID]

@@ -125,3 +125,17 @@ def test_a_quiet_console_prints_only_steps_that_had_something_to_say() -> None:
         step.note("working")
     steps.closing("ready")
     assert stream.getvalue() == "[2/2] Second\n      working\n      done (1.0 s)\nready\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_is_noted_where_nothing_may_be_cut_off_and_raises_afterwards_as_before(
+    number: signal.Signals,
+) -> None:
+    before = signal.getsignal(number)
+    with processes.interrupts_noted() as noted:
+        signal.raise_signal(number)
+        # What is started here gets its signals as ever.
+        ended = run_process(python("import os, signal; os.kill(os.getpid(), signal.SIGTERM)"), env=ENV)
+    assert noted == [number]
+    assert ended.returncode == -signal.SIGTERM
+    assert signal.getsignal(number) is before

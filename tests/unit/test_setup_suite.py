@@ -6,6 +6,9 @@ import itertools
 import os
 import shutil
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ from flower_federation.suite import (
     Counts,
     Outcome,
     Stage,
+    ask_to_stop,
+    controls_report,
     groups,
     is_passed,
     read_counts,
@@ -24,7 +29,7 @@ from flower_federation.suite import (
     stages,
     summary,
 )
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, wait_for
 
 PROJECT = project_folder()
 SIDE_BY_SIDE = ["engine tests", "end-to-end tests", "trust tests", "appliance tests"]
@@ -168,3 +173,32 @@ def test_ci_runs_what_a_developer_runs() -> None:
     script = PROJECT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert script.read_text().rstrip().endswith('exec scripts/test "$@"')
+
+
+def test_tests_that_run_are_interrupted_when_the_suite_is_asked_to_end(tmp_path: Path) -> None:
+    layout = Layout(project=tmp_path)
+    layout.bin.mkdir(parents=True)
+    for name in ("one", "two"):
+        program = layout.bin / name
+        program.write_text(
+            f"#!{sys.executable} -I\n"
+            "import pathlib, signal, sys\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
+            f"pathlib.Path({str(tmp_path / name)!r}).touch()\n"
+            "sys.exit(10 + signal.sigwait([signal.SIGINT]))\n"
+        )
+        program.chmod(0o755)
+    group = [Stage(name="one", command=("one",)), Stage(name="two", command=("two",), label="two")]
+
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(run_group, group, layout=layout, env=dict(os.environ))
+        wait_for(lambda: (tmp_path / "one").exists() and (tmp_path / "two").exists())
+        ask_to_stop()
+        outcomes = running.result(PATIENCE_S)
+
+    assert [outcome.returncode for outcome in outcomes] == [12, 12]
+
+
+def test_a_table_of_controls_is_made_without_git_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "Commit unknown" in controls_report([], PROJECT, now=datetime.now(UTC))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -12,12 +14,15 @@ from typing import Any
 import pytest
 
 from flower_federation import cli
-from flower_federation.demo import removable
+from flower_federation.command_values import parse_run_config
+from flower_federation.console import Console
+from flower_federation.demo import Demo, removable
 from flower_federation.environment import Layout
 from flower_federation.errors import InputError, ToolError
-from flower_federation.operations import FederationStatus, StackStatus
-from flower_federation.operations_cli import nodes_table, parse_run_config, status_document
+from flower_federation.operations import Federation, FederationStatus, StackStatus
+from flower_federation.operations_cli import nodes_table, status_document
 from flower_federation.processes import Finished
+from flower_federation.runs_report import RunResult
 from flower_federation.stacks import StackFile, read_stack_files
 from flower_federation.zones import EmbeddedZone, Zones, embedded_zones
 from tests.infra_support import PROJECT
@@ -195,3 +200,58 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
     assert ended.value.code == 0
     assert "--json" in capsys.readouterr().out
+
+
+CENTRE = StackFile(name="c", kind="central", zone="madrid", central=None, endpoint="https://127.10.0.1:2633/RPC2")
+ZONE = StackFile(name="z", kind="zone", zone="berlin", central="c", endpoint="https://127.20.0.1:2633/RPC2")
+HOSPITAL = StackFile(name="h", kind="zone", zone="berlin", central="c", endpoint="https://one.example.org:2633/RPC2")
+INHERITED = StackFile(name="i", kind="zone", zone="rome", central="c")
+
+
+class Place:
+    """Remembers which stacks the demo touches."""
+
+    def __init__(self, project: Path, *files: StackFile) -> None:
+        self.layout = Layout(project=project)
+        self.environment: dict[str, str] = {}
+        self.files = files
+        self.stacks = self.operations = self
+        self.brought_up: list[str] = []
+        self.forgotten: list[str] = []
+
+    def up(self, federation: Federation, chosen: Sequence[StackFile]) -> tuple[str, ...]:
+        known = (federation.own_central, *federation.zones)
+        assert set(known) == set(chosen), "a centre or zone that is not chosen may be brought up, too"
+        self.brought_up += [stack.name for stack in chosen]
+        return ()
+
+    def forget(self, stack: StackFile) -> bool:
+        self.forgotten.append(stack.name)
+        return True
+
+    def run(self, *_: object) -> RunResult:
+        return RunResult(run_id="1", status="finished:completed", rounds=(), seconds=1.0)
+
+
+def demo_of(place: Place) -> Demo:
+    console = Console(stream=io.StringIO(), clock=lambda: 0.0, total=5)
+    return Demo(place=place, run=Runner(), console=console)  # type: ignore[arg-type]
+
+
+def test_the_demo_brings_up_and_forgets_no_stack_of_a_real_cloud_beside_its_own(tmp_path: Path) -> None:
+    place = Place(tmp_path, CENTRE, ZONE, HOSPITAL, INHERITED)
+
+    demo_of(place).up()
+    demo_of(place).down()
+
+    assert place.brought_up == ["c", "z"]
+    assert place.forgotten == ["c", "z"], "a stack that is forgotten leaves its VMs to nobody"
+
+
+def test_zones_of_the_demo_whose_centre_is_a_real_cloud_are_not_brought_up(tmp_path: Path) -> None:
+    real = replace(CENTRE, endpoint="https://one.example.org:2633/RPC2")
+    place = Place(tmp_path, real, ZONE)
+
+    with pytest.raises(InputError, match=r"all of kind zone[\s\S]*Pulumi\.madrid-central\.yaml"):
+        demo_of(place).up()
+    assert place.brought_up == []

@@ -73,7 +73,10 @@ def test_whatever_else_changed_in_a_stack_file_is_kept() -> None:
     assert without_new_salt(before, before) == before
 
 
-@pytest.mark.parametrize("text", ["config: [", "nothing: here\n", "config:\n  other:kind: zone\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["config: [", "nothing: here\n", "config:\n  other:kind: zone\n", "config:\n  flower-federation:kind: zon\n"],
+)
 def test_a_stack_file_without_a_kind_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "stacks").mkdir()
     (tmp_path / "stacks" / "Pulumi.odd.yaml").write_text(text)

@@ -15,7 +15,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from flower_federation.connect_cli import default_home
+from flower_federation.cli import main
+from flower_federation.connect_cli import default_home, held
 from flower_federation.control_certificate import ControlCertificate, certificate_facts
 from flower_federation.environment import Layout
 from flower_federation.errors import InputError
@@ -171,3 +172,25 @@ def test_each_holder_of_a_certificate_has_a_folder_for_flwr_of_his_own(tmp_path:
 def test_what_is_no_client_certificate_of_a_role_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="operator, researcher, auditor"):
         certificate_facts(text)
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_port_that_is_none_is_refused_before_anything_is_asked(
+    port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["connect", "--certificate", str(tmp_path), "--port", str(port)]) == 2
+    assert f"--port {port}" in capsys.readouterr().err
+
+
+def test_two_do_not_write_one_folder_for_flwr_and_the_first_end_frees_it(tmp_path: Path) -> None:
+    home = tmp_path / "flwr"
+    with held(home), pytest.raises(InputError, match=r"another federation connect[\s\S]*--home"), held(home):
+        pass
+    with held(home) as folder:
+        assert list(folder.iterdir()) == [], "no file says that it is held: nothing is left where a process is killed"
+
+
+def test_a_folder_for_flwr_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/flwr: Not a directory[\s\S]*--home"), held(tmp_path / "file" / "flwr"):
+        pass

@@ -17,7 +17,7 @@ from flower_federation.benchmark import provider, zonebox_rows
 from flower_federation.benchmark.report import PAGE, RESULT, Result, Row, Step, as_json, page
 from flower_federation.benchmark.zone import running_zone
 from flower_federation.environment import Layout
-from flower_federation.errors import FederationError
+from flower_federation.errors import FederationError, of_system
 from flower_federation.setup import project_folder
 
 PARTS = ("start", "listing", "waiting", "steps")
@@ -53,9 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser().error("--write goes without --only: the committed page has every part")
     try:
         result = measure(options.only or PARTS, options.rounds)
-    except FederationError as error:
-        print(f"scripts/bench: {error}", file=sys.stderr)
-        return error.exit_code
+    except (FederationError, OSError) as error:
+        told = error if isinstance(error, FederationError) else of_system(error)
+        print(f"scripts/bench: {told}", file=sys.stderr)
+        return told.exit_code
+    except KeyboardInterrupt:
+        print("\nscripts/bench: stopped; nothing was written", file=sys.stderr)
+        return 130
     text = json.dumps(as_json(result), indent=2) + "\n"
     if options.write:
         (project_folder() / RESULT).write_text(text, encoding="utf-8")
