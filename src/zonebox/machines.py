@@ -9,6 +9,7 @@ from zonebox import template, trees
 from zonebox.model.zone_model import Model
 from zonebox.ports import Body, Caller
 from zonebox.trees import clone, text
+from zonebox.xmltree import check_names
 
 
 class Machines:
@@ -24,7 +25,8 @@ class Machines:
     def instantiate(
         self, caller: Caller, template_id: int, name: str, *, extra_template: Mapping[str, Any], on_hold: bool = False
     ) -> int:
-        """Instantiate a VM template, merging `extra_template` over it; the VM id."""
+        """Instantiate a VM template, merging `extra_template` over it; the VM id. Raises errors.OneError."""
+        check_names(extra_template)
         extra = trees.ordered(extra_template)
         with self._model.store.transaction():
             return self._model.templates.instantiate_vm(caller, template_id, name, extra, hold=on_hold)
@@ -45,7 +47,8 @@ class Machines:
             self._model.lifecycle.recover(caller, vm_id, operation)
 
     def update_user_template(self, vm_id: int, attributes: Mapping[str, str], *, delete: tuple[str, ...] = ()) -> None:
-        """Merge attributes into USER_TEMPLATE and drop the keys in `delete`."""
+        """Merge attributes into USER_TEMPLATE and drop the keys in `delete`. Raises errors.OneError."""
+        check_names(attributes)
         with self._model.store.transaction():
             self._model.vms.set_user_attributes(vm_id, dict(attributes), delete)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from zonebox.errors import Refused
 from zonebox.trees import Tree, add_listed, clone, ordered
+from zonebox.xmltree import check_names
 from zonebox.xmltree import parse as parse_xml
 
 _NAME_END = frozenset(" \t\r\n=")
@@ -24,12 +25,15 @@ def parse(source: str) -> Tree:
         source: text or XML. An XML document's root element is dropped, whatever its name.
 
     Raises:
-        Refused: with oned's "Parse error: ... at line L, columns A:B".
+        Refused: with oned's "Parse error: ... at line L, columns A:B", or a name that no attribute may have.
     """
     if source.lstrip().startswith("<"):
         _, tree = parse_xml(source.strip())
-        return ordered({key.upper(): value for key, value in tree.items()})
-    return ordered(_Reader(source).template())
+        tree = {key.upper(): value for key, value in tree.items()}
+    else:
+        tree = _Reader(source).template()
+    check_names(tree)
+    return ordered(tree)
 
 
 def merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> Tree:

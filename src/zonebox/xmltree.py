@@ -16,7 +16,8 @@ from zonebox.trees import Tree
 
 _FREE_TEXT = frozenset({"TEMPLATE", "USER_TEMPLATE", "LEASES", "AR_POOL", "ROLES", "PCI_DEVICES", "DATASTORES"})
 # What XML 1.0 cannot carry even escaped; oned would send it and break its clients, so it is dropped.
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_NAME = re.compile(r"[^\W\d][\w.-]*")
 
 
 def render(tag: str, tree: Any) -> str:
@@ -64,6 +65,22 @@ def parse(document: str) -> tuple[str, Tree]:
         raise Refused(f"Parse error: {error}") from error
     value = _tree(root)
     return root.tag, value if isinstance(value, dict) else {}
+
+
+def check_names(tree: Mapping[str, Any]) -> None:
+    """Hold the names of attributes against XML: an object with another one breaks every pool that it is in.
+
+    oned's own lexer takes letters, digits and `_`, and its database no object that is not XML.
+
+    Raises:
+        Refused: with the name.
+    """
+    for key, value in tree.items():
+        if _NAME.fullmatch(key) is None:
+            raise Refused(f"Parse error: {key!r} is no name of an attribute: letters, digits and _, not a digit first.")
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Mapping):
+                check_names(item)
 
 
 def _tree(element: ET.Element) -> Any:

@@ -14,6 +14,7 @@ from zonebox import template
 from zonebox.errors import ActionRefused, Refused
 from zonebox.model import context, disks, history, nics, placement, quotas
 from zonebox.model.states import HOTPLUGGED, Lcm, Vm, refuse_unless, state_name
+from zonebox.model.vms import check_vcpu, cpu_text, memory_text
 from zonebox.ports import Caller
 from zonebox.trees import Tree, put_listed, text, vectors
 
@@ -163,10 +164,9 @@ class Devices:
         vm = self._get(caller, id_, "resize", _RESIZABLE)
         given = template.parse(source)
         tree = vm["TEMPLATE"]
-        cpu = f"{float(text(given, 'CPU') or text(tree, 'CPU')):g}"
-        memory = text(given, "MEMORY") or text(tree, "MEMORY")
-        if float(cpu) <= 0 or not memory.isdigit() or int(memory) <= 0:
-            raise Refused("CPU and MEMORY must be positive numbers.")
+        cpu = cpu_text({"CPU": text(given, "CPU") or text(tree, "CPU")})
+        memory = memory_text({"MEMORY": text(given, "MEMORY") or text(tree, "MEMORY")})
+        check_vcpu(given)
         more_cpu = round(float(cpu) * 100) - placement.cpu_of(tree)
         more_kb = int(memory) * 1024 - placement.memory_kb_of(tree)
         added = {"CPU": more_cpu / 100, "MEMORY": more_kb / 1024}

@@ -35,6 +35,9 @@ def build(model: Model, caller: Caller, vm_id: int, given: Tree, *, disk_id: int
         return _volatile(model, given, disk_id, taken)
     model.images.get(caller, image_id, "USE")
     image = model.images.acquire(image_id, vm_id)
+    size = text(given, "SIZE") or image["SIZE"]
+    if not size.isdecimal():
+        raise Refused(f"Wrong SIZE {size} of a disk, a number of MB is expected.")
     persistent = image["PERSISTENT"] == "1"
     store = model.datastores.peek(int(image["DATASTORE_ID"]))
     prefix = text(given, "DEV_PREFIX") or text(image["TEMPLATE"], "DEV_PREFIX") or "sd"
@@ -60,7 +63,7 @@ def build(model: Model, caller: Caller, vm_id: int, given: Tree, *, disk_id: int
         "PERSISTENT_SNAPSHOTS": "YES",
         "READONLY": "YES" if image["TYPE"] == "1" else "NO",
         "SAVE": "YES" if persistent else "NO",
-        "SIZE": text(given, "SIZE") or image["SIZE"],
+        "SIZE": size,
         "SOURCE": image["SOURCE"],
         "TARGET": text(given, "TARGET") or next_target(prefix, taken),
         "TM_MAD": text(store["TEMPLATE"], "TM_MAD"),

@@ -98,8 +98,8 @@ class Documents:
 
     def list(self, caller: Caller, type_: int) -> list[Body]:
         """All documents of a type that the caller may see, by id."""
-        chosen = self._pool.select(caller, EVERYONES)
-        return [_loaded(tree) for tree in reversed(chosen) if tree["TYPE"] == str(type_)]
+        chosen = self._pool.select(caller, EVERYONES, where=lambda tree: tree["TYPE"] == str(type_))
+        return [_loaded(tree) for tree in reversed(chosen)]
 
 
 def _dump(body: Body) -> str:
@@ -110,7 +110,9 @@ def _loaded(tree: Tree) -> Body:
     full: Body = clone(tree)
     body = full["TEMPLATE"].get("BODY", "")
     try:
-        full["TEMPLATE"]["BODY"] = json.loads(body)
-    except ValueError:
-        full["TEMPLATE"]["BODY"] = {}
+        found = json.loads(body)
+    except (ValueError, TypeError, RecursionError):
+        found = {}
+    # Anybody may store documents by XML-RPC: what is no service must not look like one.
+    full["TEMPLATE"]["BODY"] = found if isinstance(found, dict) else {}
     return full

@@ -136,7 +136,7 @@ def neighbours(vm: Tree, groups: Iterable[Tree], host_of: Mapping[int, int]) -> 
         mine = text(membership, "ROLE")
         role = roles.get(mine, {})
         if text(role, "HOST_AFFINED"):
-            wanted = _narrow(wanted, {int(item) for item in role["HOST_AFFINED"].split(",")})
+            wanted = _narrow(wanted, {int(item) for item in role["HOST_AFFINED"].split(",") if item})
         banned |= {int(item) for item in text(role, "HOST_ANTI_AFFINED").split(",") if item}
         own_hosts = _hosts(role, vm, host_of)
         if text(role, "POLICY").upper() == "ANTI_AFFINED":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -136,7 +136,15 @@ class Pool:
         """What clients see of a stored object in its pool."""
         return self.shown(tree)
 
-    def select(self, caller: Caller, who: int = EVERYONES, start: int = -1, end: int = -1) -> list[Tree]:
+    def select(
+        self,
+        caller: Caller,
+        who: int = EVERYONES,
+        start: int = -1,
+        end: int = -1,
+        *,
+        where: Callable[[Tree], bool] | None = None,
+    ) -> list[Tree]:
         """Stored objects that a pool method lists, newest first as oned does.
 
         Args:
@@ -144,9 +152,14 @@ class Pool:
             who: a filter flag, or a user's id.
             start: lowest id, or how many to skip where `end` is below -1; -1 for none.
             end: highest id; -1 for none; below -1 its absolute value is a page's size.
+            where: what else must be true of them; pages are made of what is left, so that each but the last is full.
         """
         groups = self.model.groups_of(caller)
-        chosen = [tree for tree in self.everything() if self._matches(caller, groups, tree, who)]
+        chosen = [
+            tree
+            for tree in self.everything()
+            if (where is None or where(tree)) and self._matches(caller, groups, tree, who)
+        ]
         chosen.reverse()
         if end < -1:
             return chosen[max(start, 0) : max(start, 0) - end]
@@ -158,13 +171,12 @@ class Pool:
         uid, gid = int(tree.get("UID", -1)), int(tree.get("GID", -1))
         if who == MINE:
             return uid == caller.uid
-        if who == MY_GROUPS:
-            return uid == caller.uid or gid in groups
         if who == PRIMARY_GROUP:
             return gid == caller.gid
-        if who >= 0 and uid != who:
+        if (who >= 0 and uid != who) or (who == MY_GROUPS and uid != caller.uid and gid not in groups):
             return False
-        return self.allowed(caller, tree, "USE")
+        # As in oned: one's own are listed whatever their bits; of others', also of one's groups', what one may use.
+        return uid == caller.uid or self.allowed(caller, tree, "USE")
 
     # -- changing --------------------------------------------------------------------------------------------------
 
@@ -200,8 +212,11 @@ class Pool:
         """Change owner and group; -1 keeps one. Only administrators give objects away."""
         tree = self.get(caller, id_, "MANAGE")
         groups = self.model.groups_of(caller)
-        if caller.uid != 0 and 0 not in groups and (uid not in {-1, caller.uid} or (gid != -1 and gid not in groups)):
+        administers = caller.uid == 0 or 0 in groups
+        if not administers and uid not in {-1, caller.uid}:
             raise NotAuthorized(f"User [{caller.uid}] : Not authorized to perform MANAGE USER [{uid}].")
+        if not administers and gid != -1 and gid not in groups:
+            raise NotAuthorized(f"User [{caller.uid}] : Not authorized to perform USE GROUP [{gid}].")
         if uid != -1:
             user = self.model.users.peek(uid)
             self.free_name(tree["NAME"], uid, but=id_)

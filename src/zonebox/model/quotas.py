@@ -4,13 +4,14 @@ cannot drift; where no limit is set nothing is counted.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zonebox import template
-from zonebox.errors import NotAuthorized
+from zonebox.errors import NotAuthorized, Refused
 from zonebox.trees import Tree, add_listed, text, vectors
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ def number(value: float) -> str:
 
 
 def changed(owner: Tree, source: str) -> None:
-    """Apply a quota template to a user or group: fields given replace, entries of only -1 vanish (as recorded)."""
+    """Apply a quota template to a user or group: fields given replace, entries of only -1 vanish (as recorded).
+
+    Raises:
+        Refused: a limit is no number.
+    """
     for section, fields in _FIELDS.items():
         entries = vectors(owner[f"{section}_QUOTA"], section)
         for given in vectors(template.parse(source), section):
@@ -56,13 +61,23 @@ def changed(owner: Tree, source: str) -> None:
                 entry = {"ID": key} if section != "VM" else {}
                 entries.append(entry)
             for field in fields:
-                entry[field] = number(float(text(given, field) or text(entry, field) or "-1"))
+                entry[field] = number(_limit(field, text(given, field) or text(entry, field) or "-1"))
                 entry[f"{field}_USED"] = "0"
         kept = [item for item in entries if any(item.get(field) not in {"-1", None} for field in fields)]
         tree: Tree = {}
         for item in kept:
             add_listed(tree, section, item)
         owner[f"{section}_QUOTA"] = tree
+
+
+def _limit(field: str, value: str) -> float:
+    try:
+        limit = float(value)
+    except ValueError:
+        limit = math.nan
+    if not math.isfinite(limit):
+        raise Refused(f"Wrong {field} {value} in quota template: a number is expected.")
+    return limit
 
 
 def of_machine(tree: Tree) -> list[Demand]:

@@ -62,11 +62,7 @@ def new(given: Tree, ar_id: int, random_hex: Callable[[int], str]) -> Tree:
     if not size.isdigit() or int(size) <= 0:
         raise Refused("Wrong SIZE for address range")
     if has_ip4(tree):
-        first = _ip4(text(tree, "IP"))
-        try:
-            _ = first + (int(size) - 1)
-        except ipaddress.AddressValueError as error:
-            raise Refused("Wrong SIZE for address range") from error
+        _ip4(text(tree, "IP"))
     else:
         tree.pop("IP", None)
     if text(tree, "MAC"):
@@ -77,8 +73,22 @@ def new(given: Tree, ar_id: int, random_hex: Callable[[int], str]) -> Tree:
         random = random_hex(4)
         tree["MAC"] = f"{MAC_PREFIX}:" + ":".join(random[i : i + 2] for i in range(0, 8, 2))
     tree["AR_ID"] = str(ar_id)
+    _check_ends(tree)
     ordered = dict(sorted(tree.items()))
     return {**ordered, "ALLOCATED": {}}
+
+
+def _check_ends(tree: Tree) -> None:
+    """Raise Refused where the first or last address is none: no pool that the network is in could be shown then."""
+    for key in ("IP6", "GLOBAL_PREFIX", "ULA_PREFIX"):
+        try:
+            ipaddress.IPv6Address(text(tree, key) or "::")
+        except ValueError as error:
+            raise Refused(f"Wrong format for {key} attribute") from error
+    try:
+        address(tree, int(text(tree, "SIZE")) - 1)
+    except (ValueError, OverflowError) as error:
+        raise Refused("Wrong SIZE for address range") from error
 
 
 def _ip4(value: str) -> ipaddress.IPv4Address:
@@ -104,6 +114,7 @@ def updated(stored: Tree, given: Tree) -> Tree:
     if any(int(index) >= int(size) for index in stored["ALLOCATED"]):
         raise Refused("New SIZE cannot be applied. There are used leases that would fall outside the range.")
     tree["SIZE"] = size
+    _check_ends(tree)
     return {**dict(sorted(tree.items())), "ALLOCATED": stored["ALLOCATED"]}
 
 

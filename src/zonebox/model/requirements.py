@@ -26,7 +26,10 @@ def met(expression: str, attributes: Mapping[str, str]) -> bool:
     if not expression.strip():
         return True
     reader = _Reader(expression, attributes)
-    result = reader.either()
+    try:
+        result = reader.either()
+    except RecursionError as error:
+        raise Refused("Error parsing requirements: too many parentheses within each other") from error
     if reader.tokens:
         raise Refused(f"Error parsing requirements: unexpected {reader.tokens[0]} in {expression}")
     return result
@@ -89,7 +92,10 @@ class _Reader:
                 return False
         equal = fnmatch.fnmatchcase(actual, value)
         if operator == "=~":
-            return re.search(value, actual) is not None
+            try:
+                return re.search(value, actual) is not None
+            except re.error as error:
+                raise Refused(f"Error parsing requirements: {value} is no regular expression") from error
         if operator == "@>":
             return value in actual.split(",")
         return not equal if operator == "!=" else equal

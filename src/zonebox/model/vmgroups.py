@@ -79,8 +79,9 @@ class VmGroupPool(Pool):
         for role in vectors(tree["ROLES"], "ROLE"):
             if role["ID"] == str(role_id):
                 kept: Tree = {key: role[key] for key in ("ID", "NAME", "VMS") if key in role}
+                new = _role({**given, **kept}, role_id)
                 role.clear()
-                role.update(dict(sorted({**given, **kept}.items())))
+                role.update(new)
         self.save(tree)
 
     def join(self, id_: int, role_name: str, vm_id: int) -> None:
@@ -121,4 +122,7 @@ def _role(given: Tree, number: int) -> Tree:
     policy = text(given, "POLICY").upper()
     if policy not in {"", "AFFINED", "ANTI_AFFINED", "NONE"}:
         raise Refused(f"Wrong POLICY {policy}: AFFINED, ANTI_AFFINED or none is expected.")
+    for key in ("HOST_AFFINED", "HOST_ANTI_AFFINED"):
+        if not all(part.strip().isdecimal() for part in text(given, key).split(",") if part):
+            raise Refused(f"Wrong {key} {text(given, key)}: ids of hosts, separated by commas, are expected.")
     return dict(sorted({**given, "ID": str(number)}.items()))

@@ -4,6 +4,7 @@ NICs at run time devices.py's.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from zonebox import template, trees
@@ -108,7 +109,8 @@ class VmPool(Pool):
         Raises:
             Refused: wrong CPU or MEMORY, no free address, unusable image: nothing is kept then.
         """
-        cpu, memory = _cpu(given), _memory(given)
+        cpu, memory = cpu_text(given), memory_text(given)
+        check_vcpu(given)
         id_ = self.store.next_id(VM.key)
         name = (text(given, "NAME") or f"one-{id_}").replace("%i", str(id_))
         self.free_name(name, caller.uid)
@@ -122,7 +124,10 @@ class VmPool(Pool):
         quotas.check(self.model, caller.uid, caller.gid, quotas.of_machine(tree))
         tree.update(requirements(tree))
         for group in vectors(tree, "VMGROUP"):
-            self.model.vmgroups.join(int(text(group, "VMGROUP_ID") or -1), text(group, "ROLE"), id_)
+            number = text(group, "VMGROUP_ID")
+            if not number.isdecimal():
+                raise Refused(f"Wrong VMGROUP_ID {number}: a number is expected.")
+            self.model.vmgroups.join(int(number), text(group, "ROLE"), id_)
         os_ = next(iter(vectors(tree, "OS")), {})
         tree["OS"] = dict(sorted({**os_, "UUID": text(os_, "UUID") or self.model.random_uuid()}.items()))
         if vectors(tree, "CONTEXT"):
@@ -198,12 +203,12 @@ class VmPool(Pool):
             filter_: `KEY=VALUE` on user template and template, "" for none.
         """
         key, _, wanted = filter_.partition("=")
-        return [
-            vm
-            for vm in self.select(caller, who, start, end)
-            if (state == -2 or (state == -1 and vm["STATE"] != "6") or vm["STATE"] == str(state))
-            and (not filter_ or wanted in {text(vm["USER_TEMPLATE"], key), text(vm["TEMPLATE"], key)})
-        ]
+
+        def chosen(vm: Tree) -> bool:
+            in_state = state == -2 or (state == -1 and vm["STATE"] != "6") or vm["STATE"] == str(state)
+            return in_state and (not filter_ or wanted in {text(vm["USER_TEMPLATE"], key), text(vm["TEMPLATE"], key)})
+
+        return self.select(caller, who, start, end, where=chosen)
 
     def listed(self, tree: Tree) -> Tree:
         """The short form that vmpool.info has (as recorded)."""
@@ -273,7 +278,9 @@ class VmPool(Pool):
                 place = {name: text(old, name) for name in ("DISK_ID", "TARGET")}
                 new = [context.build(self.model, vm, {**item, **place}) for item in new]
             elif key == "OS":
-                new = [_without_empty({"UUID": text(old, "UUID"), **item}) for item in new]
+                # Whatever is asked for: the guest's identity is in it, and a VM has an OS section always.
+                given_os = next((item for item in new if isinstance(item, dict)), {})
+                new = [_without_empty({"UUID": text(old, "UUID"), **given_os})]
             put_listed(tree, key, [dict(sorted(item.items())) if isinstance(item, dict) else item for item in new])
         vm["TEMPLATE"] = dict(sorted(tree.items()))
         if "CONTEXT" in given and state_name(vm) == "RUNNING":
@@ -290,21 +297,30 @@ def _without_empty(os_: Tree) -> Tree:
     return {key: value for key, value in os_.items() if value or key in {"INITRD_DS", "KERNEL_DS"}}
 
 
-def _cpu(given: Tree) -> str:
+def cpu_text(given: Tree) -> str:
+    """CPU as oned writes it. Raises Refused where it is no positive number: one that is none stops the scheduler."""
     try:
         value = float(text(given, "CPU"))
     except ValueError:
         value = 0.0
-    if value <= 0:
+    if not (math.isfinite(value) and value > 0):
         raise Refused("CPU attribute must be a positive float or integer value.")
     return f"{value:g}"
 
 
-def _memory(given: Tree) -> str:
+def memory_text(given: Tree) -> str:
+    """MEMORY, in MiB. Raises Refused where it is no positive number."""
     value = text(given, "MEMORY")
-    if not value.isdigit() or int(value) <= 0:
+    if not value.isdecimal() or int(value) <= 0:
         raise Refused("MEMORY attribute must be a positive integer value.")
     return value
+
+
+def check_vcpu(given: Tree) -> None:
+    """Raise Refused where VCPU is there and no positive number."""
+    value = text(given, "VCPU")
+    if value and (not value.isdecimal() or int(value) <= 0):
+        raise Refused("VCPU attribute must be a positive integer value.")
 
 
 def requirements(tree: Tree) -> Tree:

@@ -35,7 +35,9 @@ def success(value: Any) -> bytes:
 
 def failure(method: str, error: OneError) -> bytes:
     """The reply `[false, "[method] text", code, object id, -1]` (five elements, as recorded)."""
-    return _reply([False, f"[{method}] {error.text}", error.code, error.object_id, -1])
+    # XML-RPC's numbers have 32 bits; what is no id of anything has none.
+    object_id = error.object_id if abs(error.object_id) <= xmlrpc.client.MAXINT else -1
+    return _reply([False, f"[{method}] {error.text}", error.code, object_id, -1])
 
 
 def _reply(values: Sequence[Any]) -> bytes:

@@ -175,7 +175,7 @@ def _documents(registry: Registry) -> None:
 
 def _document_pool(model: Model, caller: Caller, who: int, start: int, end: int, kind: int) -> str:
     pool = model.documents
-    return common.pool_xml(pool, [tree for tree in pool.select(caller, who, start, end) if tree["TYPE"] == str(kind)])
+    return common.pool_xml(pool, pool.select(caller, who, start, end, where=lambda tree: tree["TYPE"] == str(kind)))
 
 
 def _markets(registry: Registry) -> None:
