@@ -49,6 +49,23 @@ def test_unknown_values_are_taken_on_trust() -> None:
 
 
 @pytest.mark.parametrize(
+    ("resource", "inputs"),
+    [
+        ("Image", {"name": "a", "datastoreId": 1, "type": UNKNOWN, "size": 8}),
+        ("SecurityGroup", {"rules": [{"protocol": UNKNOWN, "ruleType": "INBOUND", "range": "22"}]}),
+        ("SecurityGroup", {"rules": [{"protocol": UNKNOWN, "ruleType": "INBOUND", "icmpType": "8"}]}),
+        ("Template", {"templateSections": [{"name": UNKNOWN, "elements": UNKNOWN}], "tags": UNKNOWN}),
+    ],
+)
+def test_what_an_unknown_value_may_turn_out_to_be_is_not_refused(resource: str, inputs: Values) -> None:
+    assert refusals(resource, inputs) == {}
+
+
+def test_what_a_virtual_machine_may_have_beside_its_template_is_a_tag() -> None:
+    assert refusals("VirtualMachine", {"cpu": 1, "memory": 1, "tags": {"SCHED_RANK": "FREE_CPU"}}) == {}
+
+
+@pytest.mark.parametrize(
     ("resource", "inputs", "path", "says"),
     [
         ("Image", {"name": "a"}, "datastoreId", "is missing: it is required, because id of the datastore that holds"),
@@ -81,7 +98,26 @@ def test_unknown_values_are_taken_on_trust() -> None:
         ("Template", {"context": {"a": "1", "A": "2"}}, "context.A", "the name is given twice, as 'a' and 'A'"),
         ("Template", {"context": {"A": "x\\"}}, "context.A", "Send it in base64"),
         ("Template", {"features": [{}, {}]}, "features", "there may be one entry"),
-        ("Template", {"templateSections": [{"name": "nic", "elements": {}}]}, "templateSections", "Use that property"),
+        (
+            "Template",
+            {"templateSections": [{"name": "nic", "elements": {"A": "1"}}]},
+            "templateSections[0].name",
+            "Use that property",
+        ),
+        (
+            "Template",
+            {"templateSections": [{"name": "my-part", "elements": {"A": "1"}}]},
+            "templateSections[0].name",
+            "Rename the section",
+        ),
+        ("Template", {"templateSections": [{"name": "P"}]}, "templateSections[0].elements", "or remove the section"),
+        ("Template", {"tags": {"description": "x"}}, "tags.description", "rename the tag"),
+        ("Template", {"tags": {"Memory": "x"}}, "tags.Memory", "rename the tag"),
+        ("VirtualMachine", {"cpu": 1, "memory": 1, "tags": {"cpu": "2"}}, "tags.cpu", "rename the tag"),
+        ("Image", {"datastoreId": 1, "size": 1, "tags": {"type": "x"}}, "tags.type", "rename the tag"),
+        ("Template", {"description": "a\r\nb"}, "description", "turns a carriage return into a line feed"),
+        ("Template", {"context": {"A": "bell\x07"}}, "context.A", "cannot carry the character U+0007"),
+        ("Template", {"description": "half \ud800"}, "description", "cannot carry the character U+D800"),
         ("Template", {"os": {"arch": "x86_64"}}, "os.boot", "it is required"),
         ("SecurityGroup", {"rules": [{"protocol": "TCP"}]}, "rules[0].ruleType", "it is required"),
         (
@@ -112,6 +148,12 @@ def test_unknown_values_are_taken_on_trust() -> None:
             {"virtualNetworkId": 1, "size": 4, "arType": "IP6_STATIC", "ip6": "fd00::1"},
             "prefixLength",
             "a range of type IP6_STATIC needs it",
+        ),
+        (
+            "VirtualNetworkAddressRange",
+            {"virtualNetworkId": 1, "size": 4, "ip4": "10.0.0.1", "custom": {"size": "9"}},
+            "custom.size",
+            "or rename the attribute",
         ),
         ("Service", {"templateId": 1, "extraTemplate": "[]"}, "extraTemplate", "it is a list"),
         ("Service", {"templateId": 1, "extraTemplate": "{nope"}, "extraTemplate", "Build it with json.dumps"),

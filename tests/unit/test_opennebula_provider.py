@@ -82,7 +82,7 @@ def urn(kind: str) -> str:
     return f"urn:pulumi:test::project::{TYPE.format(kind[0].lower() + kind[1:], kind)}::x"
 
 
-async def configured(script: dict[str, Any]) -> tuple[OpenNebulaProvider, ScriptedOned, list[str]]:
+async def configured(script: dict[str, Any], **values: Any) -> tuple[OpenNebulaProvider, ScriptedOned, list[str]]:
     oned = ScriptedOned(script)
     lines: list[str] = []
 
@@ -93,7 +93,7 @@ async def configured(script: dict[str, Any]) -> tuple[OpenNebulaProvider, Script
         return Zone(settings, oned=oned, pause=at_once)  # type: ignore[arg-type]
 
     provider = OpenNebulaProvider(environment={}, progress=lambda _, line: lines.append(line), make_zone=make_zone)
-    await provider.configure(sdk.ConfigureRequest({}, wrapped(GOOD, frozenset()), True, True))
+    await provider.configure(sdk.ConfigureRequest({}, wrapped(GOOD | values, frozenset()), True, True))
     return provider, oned, lines
 
 
@@ -139,6 +139,31 @@ async def test_a_resource_without_a_name_gets_the_programs() -> None:
     answer = await provider.check(request)
     assert answer.inputs is not None
     assert plain(answer.inputs)[0]["name"] == "x"
+
+
+@pytest.mark.parametrize(
+    "graphics",
+    [
+        {"type": "VNC", "listen": "0.0.0.0", "passwd": "hush\\"},
+        [{"type": "VNC", "listen": "0.0.0.0", "passwd": "hush"}],
+    ],
+    ids=["a value that cannot be sent", "a list where an object belongs"],
+)
+async def test_a_password_that_the_program_did_not_mark_is_not_shown_where_it_is_refused(graphics: Any) -> None:
+    provider, _, _ = await configured({})
+    given = wrapped({"name": "a", "graphics": graphics}, frozenset())
+    answer = await provider.check(sdk.CheckRequest(urn("Template"), {}, given, b""))
+    (failure,) = answer.failures or []
+    assert "[secret]" in failure.reason and "hush" not in failure.reason
+
+
+async def test_default_tags_that_a_type_cannot_have_are_refused_with_the_setting_to_change() -> None:
+    provider, _, _ = await configured({}, defaultTags=[{"tags": {"Description": "x", "team": "y"}}])
+    for kind, inputs in (("Template", {}), ("ServiceTemplate", {"template": '{"roles": [{"name": "a"}]}'})):
+        answer = await provider.check(sdk.CheckRequest(urn(kind), {}, wrapped(inputs, frozenset()), b""))
+        said = [failure.reason for failure in answer.failures or [] if "defaultTags" in failure.reason]
+        assert len(said) == (1 if kind == "Template" else 0)
+        assert all("Rename Description in the provider's defaultTags" in reason for reason in said)
 
 
 async def test_a_preview_of_anything_changes_nothing() -> None:

@@ -100,6 +100,18 @@ def test_passwords_of_the_definition_are_always_secrets() -> None:
     assert secret_paths(TEMPLATE, state, {}, frozenset(), imported=False) == {("graphics", "passwd")}
 
 
+def test_what_a_vm_has_from_its_template_is_a_secret_by_its_name_because_no_program_can_mark_it() -> None:
+    state = {"templateTags": {"ROOT_PASSWORD": "hush", "OWNER": "a"}}
+    found = secret_paths(DEFINITIONS["VirtualMachine"], state, {}, frozenset(), imported=False)
+    assert found == {("templateTags", "ROOT_PASSWORD")}
+
+
+def test_an_imported_section_has_secrets_by_name() -> None:
+    state = {"templateSections": [{"name": "VAULT", "elements": {"PASSWORD": "hush", "USER": "a"}}]}
+    found = secret_paths(TEMPLATE, state, {}, frozenset(), imported=True)
+    assert found == {("templateSections", 0, "elements", "PASSWORD")}
+
+
 def test_on_import_names_decide_what_is_a_secret() -> None:
     context = {"FL_SERVER_KEY": "x", "ROOT_PASSWORD": "y", "TOKEN": "YES", "SSH_PUBLIC_KEY": "z", "FL_ROLE": "r"}
     found = secret_paths(TEMPLATE, {"context": context}, {}, frozenset(), imported=True)

@@ -62,3 +62,8 @@ def test_attributes_keep_the_order_among_equals_and_leave_other_forms_out() -> N
     body = body_of("<V><TEMPLATE><NIC><A>1</A></NIC><CPU>1</CPU><NIC><A>2</A></NIC></TEMPLATE></V>")
     assert attributes_of(body["TEMPLATE"]) == [("NIC", {"A": "1"}), ("NIC", {"A": "2"}), ("CPU", "1")]
     assert attributes_of("") == []
+
+
+def test_an_attribute_without_a_text_is_one() -> None:
+    body = body_of("<V><TEMPLATE><OWNER/><CPU>1</CPU></TEMPLATE></V>")
+    assert attributes_of(body["TEMPLATE"]) == [("OWNER", ""), ("CPU", "1")]

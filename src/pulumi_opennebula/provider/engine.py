@@ -27,6 +27,7 @@ from pulumi_opennebula.provider.functions import FUNCTIONS
 from pulumi_opennebula.provider.registry import HANDLERS
 from pulumi_opennebula.provider.resources.base import Call, Handler
 from pulumi_opennebula.provider.resources.documents import same_template
+from pulumi_opennebula.provider.resources.shared import check_default_tags
 from pulumi_opennebula.provider.schema import schema_text
 from pulumi_opennebula.provider.settings import ZoneSettings, has_unknown, settings_of
 from pulumi_opennebula.provider.values import (
@@ -130,12 +131,15 @@ class OpenNebulaProvider(sdk.Provider):
         """Inputs in their types, with defaults, or the reasons why not."""
         handler = _handler(request.type)
         inputs, secrets = plain(request.new_inputs)
-        findings = Findings(owner=f"{handler.definition.name} {request.name}", secrets=secrets)
+        hidden = secrets | states.defined_secrets(handler.definition, inputs)
+        findings = Findings(owner=f"{handler.definition.name} {request.name}", secrets=hidden)
         if handler.definition.record.get("name") is not None and inputs.get("name") is None:
             inputs["name"] = request.name
         normal = checked(handler.definition.record, inputs, findings)
         if not findings.refusals:
             handler.check(normal, findings)
+            if handler.owned is not None and self._zone is not None:
+                check_default_tags(self.zone.settings.default_tags, handler.owned, findings)
         failures = [sdk.CheckFailure(err.path, str(err)) for err in findings.refusals]
         if not failures and handler.needs_flow and self._zone is not None:
             await self.zone.prove_flow()

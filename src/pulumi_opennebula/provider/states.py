@@ -18,6 +18,9 @@ SECRET_NAME: Final = re.compile(r"(?i)(password|passwd|passphrase|pwd|secret|pri
 NOT_SECRET_NAME: Final = re.compile(r"(?i)(public|ssh_public_key|fingerprint)")
 SWITCHES: Final = frozenset({"", "YES", "NO"})
 """No secret under any name: CONTEXT has `TOKEN = "YES"`."""
+_UNMARKED: Final = frozenset({"templateTags"})
+_IMPORTED: Final = frozenset({"context", "variables", "tags", "tagsAll", "templateSections"})
+"""Properties in whose maps names decide what is a secret: always, and where there is no program yet."""
 OWNERSHIP: Final = frozenset({"permissions", "group", "user", "uid", "gid", "uname", "gname"})
 """Not written into an imported resource's inputs: the user that runs Pulumi gives new objects the same."""
 
@@ -160,7 +163,9 @@ def secret_paths(resource: Resource, state: Values, inputs: Values, marked: Secr
     secrets: set[Path] = {path for path in marked if path[0] in state}
     values = {text for path in marked for text in _texts(_at(inputs, path)) if text}
     for path, text in _leaves(state):
-        named = imported and path[0] in {"context", "variables", "tags", "tagsAll"} and _secret_name(str(path[-1]))
+        # What a VM has from its template no program of it can mark.
+        unmarked = path[0] in _UNMARKED or (imported and path[0] in _IMPORTED)
+        named = unmarked and _secret_name(str(path[-1]))
         by_name = named and str(text).upper() not in SWITCHES
         if (isinstance(text, str) and text in values) or by_name:
             secrets.add(path)
@@ -185,12 +190,21 @@ def _defined_secrets(record: Record, values: Mapping[str, Any], path: Path) -> I
             continue
         if item.secret:
             yield (*path, item.name)
-        if isinstance(item.type, Record) and isinstance(value, Mapping):
+        if isinstance(item.type, Record) and not isinstance(value, Mapping) and _holds_secret(item.type):
+            # Given in a shape that is refused: what is shown then must not be what is hidden otherwise.
+            yield (*path, item.name)
+        elif isinstance(item.type, Record) and isinstance(value, Mapping):
             yield from _defined_secrets(item.type, value, (*path, item.name))
         elif isinstance(item.type, ListOf) and isinstance(item.type.item, Record) and isinstance(value, list):
             for index, entry in enumerate(value):
                 if isinstance(entry, Mapping):
                     yield from _defined_secrets(item.type.item, entry, (*path, item.name, index))
+        elif isinstance(item.type, ListOf) and isinstance(item.type.item, Record) and _holds_secret(item.type.item):
+            yield (*path, item.name)
+
+
+def _holds_secret(record: Record) -> bool:
+    return any(item.secret for item in record.properties)
 
 
 def _has_outputs(item: Property) -> bool:

@@ -23,6 +23,8 @@ _TOKEN = re.compile(
         (?P<open>\[\s*)?""",
     re.VERBOSE,
 )
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot carry in any form."""
 _VALUE = re.compile(r'"(?P<quoted>(?:\\"|[^"])*)"|(?P<bare>[^=\#\s,\[\]]*)')
 
 
@@ -38,6 +40,10 @@ def unrenderable(text: str) -> str | None:
         return "a backslash before a double quote cannot be told from an escaped quote in OpenNebula's template text"
     if "]]>" in text:
         return "OpenNebula's parser refuses `]]>`"
+    if "\r" in text:
+        return "XML turns a carriage return into a line feed, so another text would arrive and differ for ever"
+    if found := _NOT_XML.search(text):
+        return f"XML cannot carry the character U+{ord(found[0]):04X}"
     return None
 
 
@@ -99,7 +105,8 @@ def attributes_of(template: Any) -> list[Attribute]:
     """The attributes of a TEMPLATE element, vectors of the same name in their order."""
     if not isinstance(template, Mapping):
         return []
-    return [(name, item) for name, value in template.items() for item in listed(value)]
+    # An empty text is an attribute, too: oned keeps and shows it (recorded on 7.0.1).
+    return [(name, item) for name, value in template.items() for item in ([value] if value == "" else listed(value))]
 
 
 def listed(value: Any) -> list[Any]:

@@ -127,14 +127,35 @@ class OwnedTemplate:
     else: it is neither reported as drift nor removed by an update. An import, which knows no program, takes everything.
     """
 
-    def __init__(self, *, scalars: tuple[str, ...], vectors: tuple[str, ...], foreign: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        scalars: tuple[str, ...],
+        vectors: tuple[str, ...],
+        foreign: tuple[str, ...] = (),
+        elsewhere: tuple[str, ...] = (),
+    ) -> None:
+        """Say whose the attributes are.
+
+        Args:
+            scalars: Attributes of the resource's properties.
+            vectors: The same, of vectors.
+            foreign: What OpenNebula writes there itself, or takes out of the text that an object is made from.
+            elsewhere: What is no tag on import, but may be one where a program says so.
+        """
         self.scalars = frozenset(scalars)
         self.vectors = frozenset(vectors)
         self.foreign = frozenset(foreign)
+        self.elsewhere = frozenset(elsewhere)
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """Names that neither a tag nor a section can have: nobody could tell them from the property's attribute."""
+        return self.scalars | self.vectors | self.foreign
 
     def tags(self, template: Any, old: Values | None, default_tags: Mapping[str, str]) -> Values:
         """`tags`, `defaultTags`, `tagsAll` and `templateSections` as the cloud has them."""
-        reserved = self.scalars | self.vectors | self.foreign
+        reserved = self.taken if old is not None else self.taken | self.elsewhere
         rest = [item for item in attributes_of(template) if item[0].upper() not in reserved]
         scalars = {name: value for name, value in rest if isinstance(value, str)}
         if old is None:

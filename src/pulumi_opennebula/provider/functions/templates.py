@@ -60,7 +60,6 @@ class GetTemplates(FunctionHandler):
 def template_of(body: Mapping[str, Any]) -> Values:
     """What the functions say of one template."""
     content = body.get("TEMPLATE")
-    reserved = OWNED.scalars | OWNED.vectors | OWNED.foreign
     return {
         "id": int(text_at(body, "ID") or -1),
         "name": text_at(body, "NAME"),
@@ -68,7 +67,9 @@ def template_of(body: Mapping[str, Any]) -> Values:
         "vcpu": number_of(text_at(body, "TEMPLATE", "VCPU")),
         "memory": number_of(text_at(body, "TEMPLATE", "MEMORY")),
         "registerDate": int(text_at(body, "REGTIME") or 0),
-        "tags": {key: value for key, value in attributes_of(content) if isinstance(value, str) and key not in reserved},
+        "tags": {
+            key: value for key, value in attributes_of(content) if isinstance(value, str) and key not in OWNED.taken
+        },
         "nics": records_of(content, "NIC", template.NIC),
         "nicAliases": records_of(content, "NIC_ALIAS", template.NIC_ALIAS),
         "disks": records_of(content, "DISK", template.DISK),

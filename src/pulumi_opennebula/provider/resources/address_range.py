@@ -64,6 +64,15 @@ class AddressRangeHandler(Handler):
         """Refuse ranges that oned would refuse."""
         shared.check_common(inputs, findings)
         check_range(inputs, findings, ())
+        for name, value in (inputs.get("custom") or {}).items():
+            if name.upper() in OWN_ATTRIBUTES:
+                findings.refuse(
+                    ("custom", name),
+                    value,
+                    "a further attribute may not have that name",
+                    "a property covers it, or OpenNebula sets it itself",
+                    "Use that property, or rename the attribute",
+                )
 
     async def create(self, call: Call, inputs: Values) -> str:
         """Add the range, and find the number that it got."""

@@ -12,6 +12,7 @@ from pulumi_opennebula.provider.checks import Findings
 from pulumi_opennebula.provider.diffs import Change
 from pulumi_opennebula.provider.durations import seconds
 from pulumi_opennebula.provider.values import Values
+from pulumi_opennebula.provider.vectors import OwnedTemplate
 from pulumi_opennebula.provider.zone import Zone
 
 DEFAULT_TIMEOUT_S: Final = 600.0
@@ -44,6 +45,8 @@ class Handler(ABC):
     """A resource type."""
 
     definition: ClassVar[Resource]
+    owned: ClassVar[OwnedTemplate | None] = None
+    """Which attributes of its objects are properties; None where it takes no tags."""
     needs_flow: ClassVar[bool] = False
     """Whether its objects are OneFlow's."""
     replaced_where_failed: ClassVar[bool] = False

@@ -48,11 +48,12 @@ class ImageHandler(Handler):
     """The resource type Image."""
 
     definition = IMAGE
+    owned = OWNED
     replaced_where_failed = True
 
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse an image that comes from nowhere or from two places."""
-        shared.check_common(inputs, findings)
+        shared.check_common(inputs, findings, OWNED)
         sources = [name for name in ("path", "cloneFromImage") if inputs.get(name) is not None]
         if len(sources) > 1:
             findings.refuse(
@@ -70,7 +71,7 @@ class ImageHandler(Handler):
                 "OpenNebula must know how large to make it",
                 "Give size in MB, or path or clone_from_image",
             )
-        elif not sources and str(inputs.get("type", "DATABLOCK")).upper() != "DATABLOCK":
+        elif not sources and str(inputs.get("type") or "DATABLOCK").upper() != "DATABLOCK":
             findings.refuse(
                 ("path",),
                 "missing",

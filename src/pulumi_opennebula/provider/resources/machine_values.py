@@ -57,10 +57,12 @@ def _record(name: str) -> Record:
     return record
 
 
+MACHINE: Final = ("NAME", *(_property(name).attribute_name for name in (*CAPACITY, *CONFIG, "context", "vmgroup")))
 OWNED: Final = OwnedTemplate(
     scalars=tuple(_property(name).attribute_name for name in USER),
     vectors=(),
-    foreign=("ERROR", "SCHED_MESSAGE", "SCHED_RANK", "SCHED_DS_RANK", "USER_INPUTS", "INPUTS_ORDER", "HYPERVISOR"),
+    foreign=("ERROR", "SCHED_MESSAGE", *MACHINE, *(kind.vector for kind in KINDS)),
+    elsewhere=("SCHED_RANK", "SCHED_DS_RANK", "USER_INPUTS", "INPUTS_ORDER", "HYPERVISOR"),
 )
 
 
@@ -258,7 +260,7 @@ def _of_template(user: Any, before: Values, source: Body | None) -> Values:
     """Tags and names of sections that the VM's template brought."""
     if before.get("templateTags") is not None and before.get("templateSectionNames") is not None:
         return {name: before[name] for name in ("templateTags", "templateSectionNames")}
-    mine = upper_keys(before.get("tags")) | OWNED.scalars | OWNED.foreign
+    mine = upper_keys(before.get("tags")) | OWNED.taken | OWNED.elsewhere
     present = {name for name, _ in attributes_of(user)}
     brought = [item for item in attributes_of(template_content(source)) if item[0] in present - mine]
     return {

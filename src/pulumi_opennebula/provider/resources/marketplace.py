@@ -50,10 +50,11 @@ class MarketplaceHandler(Handler):
     """The resource type Marketplace."""
 
     definition = MARKETPLACE
+    owned = OWNED
 
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse a marketplace of no kind, or of several."""
-        shared.check_common(inputs, findings)
+        shared.check_common(inputs, findings, OWNED)
         kinds = kinds_of(inputs)
         if any(isinstance(inputs.get(kind), Unknown) for kind in DRIVERS):
             return

@@ -32,11 +32,12 @@ class MarketplaceApplianceHandler(Handler):
     """The resource type MarketplaceAppliance."""
 
     definition = MARKETPLACE_APPLIANCE
+    owned = OWNED
     replaced_where_failed = True
 
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse an appliance that would publish nothing."""
-        shared.check_common(inputs, findings)
+        shared.check_common(inputs, findings, OWNED)
         if str(inputs.get("type", "")).upper() == "IMAGE" and inputs.get("originId") == NO_ORIGIN:
             findings.refuse(
                 ("originId",),

@@ -20,10 +20,11 @@ class SecurityGroupHandler(Handler):
     """The resource type SecurityGroup."""
 
     definition = SECURITY_GROUP
+    owned = OWNED
 
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse rules whose parts do not go together."""
-        shared.check_common(inputs, findings)
+        shared.check_common(inputs, findings, OWNED)
         for index, rule in enumerate(inputs.get("rules") or []):
             if isinstance(rule, dict):
                 _check_rule(index, rule, findings)
@@ -85,9 +86,9 @@ def properties(body: Body, old: Values | None, default_tags: Mapping[str, str]) 
 
 
 def _check_rule(index: int, rule: Values, findings: Findings) -> None:
-    protocol = str(rule.get("protocol", "")).upper()
+    protocol = str(rule.get("protocol") or "").upper()
     path = ("rules", index)
-    if shared.known(rule.get("range")) and protocol not in {"TCP", "UDP"}:
+    if protocol and shared.known(rule.get("range")) and protocol not in {"TCP", "UDP"}:
         findings.refuse(
             (*path, "range"),
             rule["range"],
@@ -95,7 +96,7 @@ def _check_rule(index: int, rule: Values, findings: Findings) -> None:
             f"protocol {protocol} has none",
             "Remove range, or set protocol to TCP or UDP",
         )
-    if shared.known(rule.get("icmpType")) and not protocol.startswith("ICMP"):
+    if protocol and shared.known(rule.get("icmpType")) and not protocol.startswith("ICMP"):
         findings.refuse(
             (*path, "icmpType"),
             rule["icmpType"],

@@ -10,8 +10,9 @@ from pulumi_opennebula.errors import NotFoundError
 from pulumi_opennebula.provider.checks import Findings
 from pulumi_opennebula.provider.durations import seconds
 from pulumi_opennebula.provider.resources.base import Call
-from pulumi_opennebula.provider.templates import Body, text_at
+from pulumi_opennebula.provider.templates import NAME, Body, text_at
 from pulumi_opennebula.provider.values import Unknown, Values
+from pulumi_opennebula.provider.vectors import OwnedTemplate
 
 PERMISSION_BITS: Final = (
     "OWNER_U",
@@ -28,10 +29,15 @@ LOCK_LEVELS: Final = {"USE": 1, "MANAGE": 2, "ADMIN": 3, "ALL": 4}
 """Lock levels of `one.<object>.lock`, from OpenNebula's XML-RPC reference."""
 UNLOCKED: Final = "UNLOCK"
 _OCTAL = re.compile(r"[0-7]{3}")
+_TAKEN: Final = (
+    "a tag or section may not have that name",
+    "a property covers it, or OpenNebula sets it itself, and nobody could tell the two apart",
+)
+"""Rule and reason."""
 
 
-def check_common(inputs: Values, findings: Findings) -> None:
-    """Refuse permissions, names and durations that cannot be."""
+def check_common(inputs: Values, findings: Findings, owned: OwnedTemplate | None = None) -> None:
+    """Refuse permissions, names, durations, tags and sections that cannot be."""
     permissions = inputs.get("permissions")
     if isinstance(permissions, str) and not _OCTAL.fullmatch(permissions):
         findings.refuse(
@@ -54,6 +60,44 @@ def check_common(inputs: Values, findings: Findings) -> None:
                 "it must be a duration",
                 "it is how long the operation may wait",
                 "Give something like 90s, 10m or 1h30m",
+            )
+    if owned is not None:
+        _check_attributes(inputs, findings, owned)
+
+
+def check_default_tags(tags: Mapping[str, str], owned: OwnedTemplate, findings: Findings) -> None:
+    """Refuse tags of the provider's settings that objects of a type cannot have."""
+    for name in tags:
+        if name.upper() in owned.taken:
+            findings.refuse(("tags",), name, *_TAKEN, f"Rename {name} in the provider's defaultTags")
+
+
+def _check_attributes(inputs: Values, findings: Findings, owned: OwnedTemplate) -> None:
+    for name, value in (inputs.get("tags") or {}).items():
+        if name.upper() in owned.taken:
+            findings.refuse(("tags", name), value, *_TAKEN, "Use that property, or rename the tag")
+    for index, section in enumerate(inputs.get("templateSections") or []):
+        if not isinstance(section, dict):
+            continue
+        path = ("templateSections", index)
+        name = section.get("name")
+        if isinstance(name, str) and name.upper() in owned.taken:
+            findings.refuse((*path, "name"), name, *_TAKEN, "Use that property")
+        elif isinstance(name, str) and not NAME.fullmatch(name):
+            findings.refuse(
+                (*path, "name"),
+                name,
+                "it may have letters, digits and underscores only",
+                "OpenNebula's template parser takes no other names",
+                "Rename the section",
+            )
+        if not section.get("elements") and not isinstance(section.get("elements"), Unknown):
+            findings.refuse(
+                (*path, "elements"),
+                section.get("elements"),
+                "a section needs at least one element",
+                "OpenNebula has no empty vectors: it would be missing for ever",
+                "Give elements, or remove the section",
             )
 
 

@@ -55,10 +55,11 @@ class TemplateHandler(Handler):
     """The resource type Template."""
 
     definition = TEMPLATE
+    owned = OWNED
 
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse what no VM could be made from."""
-        shared.check_common(inputs, findings)
+        shared.check_common(inputs, findings, OWNED)
         for name in ("cpu", "vcpu", "memory"):
             value = inputs.get(name)
             if isinstance(value, int | float) and value <= 0:
@@ -81,15 +82,6 @@ class TemplateHandler(Handler):
                         "a card is on one network",
                         "Remove one of the two",
                     )
-        sections = {str(item.get("name", "")).upper() for item in inputs.get("templateSections") or [] if item}
-        for name in sorted(sections & (OWNED.vectors | OWNED.scalars)):
-            findings.refuse(
-                ("templateSections",),
-                name,
-                "a section may not have that name",
-                "a property of its own covers it",
-                "Use that property",
-            )
 
     async def create(self, call: Call, inputs: Values) -> str:
         """Allocate the template."""

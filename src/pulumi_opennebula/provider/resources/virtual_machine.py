@@ -39,13 +39,14 @@ class VirtualMachineHandler(Handler):
     """The resource type VirtualMachine."""
 
     definition = VIRTUAL_MACHINE
+    owned = values.OWNED
     replaced_where_failed = True
     settled_later = ("state", "lcmstate")
     carried = FROM_TEMPLATE
 
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse what no VM could be made from."""
-        shared.check_common(inputs, findings)
+        shared.check_common(inputs, findings, values.OWNED)
         _check_capacity(inputs, findings)
         for name in ("nics", "nicAliases"):
             for index, card in enumerate(inputs.get(name) or []):

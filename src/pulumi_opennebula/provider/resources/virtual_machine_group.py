@@ -39,10 +39,11 @@ class VirtualMachineGroupHandler(Handler):
     """The resource type VirtualMachineGroup."""
 
     definition = VIRTUAL_MACHINE_GROUP
+    owned = OWNED
 
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse roles that OpenNebula would refuse, or not tell apart."""
-        shared.check_common(inputs, findings)
+        shared.check_common(inputs, findings, OWNED)
         seen: set[str] = set()
         for index, role in enumerate(inputs.get("roles") or []):
             name = role.get("name") if isinstance(role, dict) else None

@@ -66,10 +66,11 @@ class VirtualNetworkHandler(Handler):
     """The resource type VirtualNetwork."""
 
     definition = VIRTUAL_NETWORK
+    owned = OWNED
 
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse addresses that are none and properties that exclude each other."""
-        shared.check_common(inputs, findings)
+        shared.check_common(inputs, findings, OWNED)
         _check_addresses(inputs, findings)
         for index, values in enumerate(inputs.get("ars") or []):
             if isinstance(values, dict):
