@@ -23,6 +23,7 @@ from components.trusted_entities import VARIABLE, TrustedEntity, check_trusted, 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f'\"\\`$]")
+_HOST = re.compile(r"[A-Za-z0-9.-]+")
 _PEM_BLOCK = re.compile(
     r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\r?\n[A-Za-z0-9+/=\r\n]+-----END (?P=label)-----\s*", re.ASCII
 )
@@ -136,6 +137,22 @@ def fleet_endpoint(host: IPv4Address | str) -> str:
     return f"{host}:{FLEET_PORT}"
 
 
+def check_endpoint_host(host: str, *, where: str) -> str:
+    """Return the name or address under which zones reach the SuperLink, if they can dial it.
+
+    Raises:
+        RefusalError: It is no DNS name and no IPv4 address.
+    """
+    if _HOST.fullmatch(host) is None:
+        raise RefusalError(
+            value=f"{where}: {host!r}",
+            rule="a DNS name or an IPv4 address, without a scheme and a port",
+            reason=f"it goes before :{FLEET_PORT} in what zones dial, and their networks and security groups are IPv4",
+            remedy=f"correct {where} in the central stack's file, or leave it out: zones dial superlink.address then",
+        )
+    return host
+
+
 def check_fleet_endpoint(endpoint: str) -> str:
     """Return an endpoint if it is one host and the Fleet port, without a scheme.
 
@@ -143,7 +160,7 @@ def check_fleet_endpoint(endpoint: str) -> str:
         RefusalError: It is something else.
     """
     host, _, port = endpoint.rpartition(":")
-    if not re.fullmatch(r"[A-Za-z0-9.-]+", host) or port != str(FLEET_PORT):
+    if not _HOST.fullmatch(host) or port != str(FLEET_PORT):
         raise RefusalError(
             value=f"superlink_fleet_endpoint: {endpoint}",
             rule=f"a Fleet endpoint is host:{FLEET_PORT}, without https://",

@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass, field
 
 from components.errors import RefusalError
+from components.guest_values import check_guest_path, check_label, check_nfs
 
+_URL = re.compile(r"https://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?([/?#][^\s'\"\\`$]*)?", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -59,13 +61,6 @@ class DataSource:
                 reason="a node without data has nothing to train on, and which of two was used would be a guess",
                 remedy="give one of them under data in the stack file, for example path: /srv/flower/data",
             )
-        if self.path is not None and not self.path.startswith("/"):
-            raise RefusalError(
-                value=f"data.path: {self.path}",
-                rule="the data path is absolute",
-                reason="it is a folder of the guest, where the zone mounts its data read-only",
-                remedy="change data.path in the stack file, for example to /srv/flower/data",
-            )
         if self.path is not None and (self.demo or self.url is not None):
             raise RefusalError(
                 value=f"data.path: {self.path} beside {given[0]}",
@@ -73,6 +68,10 @@ class DataSource:
                 reason="the appliance chooses it, so that nothing else is overwritten",
                 remedy="remove data.path from the stack file",
             )
+        if self.path is not None:
+            check_guest_path(self.path, where="data.path", mounted=bool(given))
+        if self.nfs is not None:
+            check_nfs(self.nfs, where="data.nfs")
         if (self.volume is None) != (self.volume_image is None):
             raise RefusalError(
                 value=f"data.volume: {self.volume}, data.volumeImage: {self.volume_image}",
@@ -80,6 +79,8 @@ class DataSource:
                 reason="the guest finds the disk by its label, whatever its device is called",
                 remedy="give both under data in the stack file",
             )
+        if self.volume is not None:
+            check_label(self.volume, where="data.volume")
         if (self.url is None) != (self.sha256 is None) or (self.sha256 and not _SHA256.fullmatch(self.sha256)):
             raise RefusalError(
                 value=f"data.sha256: {self.sha256}",
@@ -87,10 +88,10 @@ class DataSource:
                 reason="data that was changed on the way would train a changed model",
                 remedy="run sha256sum on the file and set data.sha256 beside data.url in the stack file",
             )
-        if self.url is not None and not self.url.startswith("https://"):
+        if self.url is not None and _URL.fullmatch(self.url) is None:
             raise RefusalError(
                 value="data.url (not shown: it may be signed)",
-                rule="it begins with https://",
-                reason="what is sent in clear, others read on the way",
-                remedy="give an https URL as data.url in the stack file",
+                rule="it begins with https:// and a host, and has no user name, spaces or quotes",
+                reason="what is sent in clear, others read on the way; a name and password would stand in every log",
+                remedy="give an https URL, for object storage a signed one, as data.url in the stack file",
             )

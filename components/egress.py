@@ -51,7 +51,7 @@ def supernode_rules(
         services: The zone's OneGate, DNS and NTP.
         hosts: What the zone's operator named.
     """
-    return (
+    return _different(
         _out("TCP", FLEET_PORT, _network_of(superlink_host)),
         *_basics(services or Infrastructure()),
         *(_out(host.protocol, host.port, host.network) for host in hosts),
@@ -73,10 +73,10 @@ def superlink_rules(
         services: The zone's OneGate, DNS and NTP.
         hosts: What the centre's operator named.
     """
-    fleet = [_in(FLEET_PORT, network) for network in _merged(zone_networks)] or [_in(FLEET_PORT, None)]
-    return (
+    fleet = [_in(FLEET_PORT, network) for network in zone_networks] or [_in(FLEET_PORT, None)]
+    return _different(
         *fleet,
-        *(_in(CONTROL_PORT, network) for network in _merged(admin_networks)),
+        *(_in(CONTROL_PORT, network) for network in admin_networks),
         *_basics(services or Infrastructure()),
         *(_out(host.protocol, host.port, host.network) for host in hosts),
     )
@@ -106,6 +106,23 @@ def check_host(*, name: str, address: str, port: int, protocol: str, where: str)
             remedy=f"correct {where} in the stack file, or leave it out",
         )
     return NamedHost(name=name, network=network, port=port, protocol="TCP" if protocol == "TCP" else "UDP")
+
+
+def check_admin_networks(networks: Sequence[IPv4Network], *, where: str) -> tuple[IPv4Network, ...]:
+    """Return the networks that may reach the Control API, if each of them is one.
+
+    Raises:
+        RefusalError: One is so wide that it names nobody.
+    """
+    for network in networks:
+        if network.prefixlen < _WIDEST_PREFIX:
+            raise RefusalError(
+                value=f"{where}: {network}",
+                rule=f"networks of at most /{_WIDEST_PREFIX}",
+                reason="who reaches the Control API with a certificate of its CA can start runs and let nodes in",
+                remedy=f"list the networks that operators sit in under {where} in the stack file",
+            )
+    return tuple(networks)
 
 
 def check_network(text: str, *, where: str) -> IPv4Network:
@@ -141,9 +158,9 @@ def _network_of(host: str) -> IPv4Network | None:
         return None
 
 
-def _merged(networks: Sequence[IPv4Network]) -> list[IPv4Network]:
+def _different(*rules: Rule) -> tuple[Rule, ...]:
     """Without repetition, in the order given: two equal rules are an error to OpenNebula."""
-    return list(dict.fromkeys(networks))
+    return tuple(dict.fromkeys(rules))
 
 
 def _in(port: int, network: IPv4Network | None) -> Rule:

@@ -15,6 +15,12 @@ from components.errors import RefusalError
 PARTITIONS_PER_ZONE = 1000
 """Distance between the partition bases of two zones, and so the bound of n."""
 
+MAX_PARTITION = 2**31
+"""Partitions are below it: apps count with them in numbers of 32 bits."""
+
+NODE = r"[A-Za-z0-9_]+-(?:0|[1-9][0-9]*)"
+"""Regular expression for a node's name without its zone, in the one way in which `node_name` writes it."""
+
 _VM_NAME = re.compile(r"(?P<role>\w+?)_(?P<number>\d+)_\(service_(?P<service>\d+)\)")
 _ZONE_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
@@ -98,12 +104,12 @@ def check_partition_base(base: int, *, where: str) -> int:
     """Return a partition base if bases of different zones cannot overlap.
 
     Raises:
-        RefusalError: It is negative or no multiple of 1000.
+        RefusalError: It is negative, no multiple of 1000, or leaves its zone no room.
     """
-    if base < 0 or base % PARTITIONS_PER_ZONE:
+    if not 0 <= base <= MAX_PARTITION - PARTITIONS_PER_ZONE or base % PARTITIONS_PER_ZONE:
         raise RefusalError(
             value=f"{where}: {base}",
-            rule=f"a partition base is 0 or a multiple of {PARTITIONS_PER_ZONE}",
+            rule=f"a partition base is 0 or a multiple of {PARTITIONS_PER_ZONE}, and below {MAX_PARTITION}",
             reason="each zone numbers its nodes from its base, and two zones must never give out one partition twice",
             remedy=f"set {where} in the stack file to a multiple of {PARTITIONS_PER_ZONE} that no other zone has",
         )

@@ -12,6 +12,7 @@ import pulumi
 
 from components.contextualization import encode_certificates
 from components.errors import RefusalError
+from components.guest_values import check_guest_path, check_label
 
 MOST_BYTES = 48_000
 """Of a list: OpenNebula keeps it in the VM's template, whose text is limited to 64 KiB in some databases."""
@@ -83,6 +84,10 @@ class PackageSource:
                 reason="the guest finds the disk by its label, whatever its device is called",
                 remedy="give both under packages in the stack file",
             )
+        if self.volume is not None:
+            check_label(self.volume, where="packages.volume")
+        if self.wheelhouse is not None:
+            check_guest_path(self.wheelhouse, where="packages.wheelhouse")
         if self.index is not None and not self.index.startswith("https://"):
             raise RefusalError(
                 value=f"packages.index: {self.index}",

@@ -20,6 +20,8 @@ STACK_VALIDITY = MAX_CLIENT_VALIDITY
 """Of the stack's own certificate, which never leaves the state: long, so that a stack that is left alone for weeks can
 still be refreshed."""
 
+_RESERVED = ("ca", "stack")
+"""What `control_certificates` calls its own resources where it puts a person's name."""
 _MAX_NAME = 64  # RFC 5280, appendix A.1, ub-common-name
 # Separators in the text that the gateway reads names from, and in paths.
 _FORBIDDEN = ',+="\\<>;#/'
@@ -40,7 +42,7 @@ def check_people(people: Sequence[Person]) -> tuple[Person, ...]:
     """Return the people, in order, if certificates can carry them.
 
     Raises:
-        RefusalError: A name or a role is not allowed, or a name is there twice.
+        RefusalError: A name or a role is not allowed, or a name is there twice or taken.
     """
     seen: dict[str, str] = {STACK_NAME: STACK_NAME}
     for person in people:
@@ -63,6 +65,13 @@ def check_people(people: Sequence[Person]) -> tuple[Person, ...]:
                 rule=f"one of {', '.join(ROLES)}",
                 reason="the gateway knows these roles and refuses every other",
                 remedy=f"correct the role of {name} {_PLACE}",
+            )
+        if name in _RESERVED:
+            raise RefusalError(
+                value=f"people.name: {name!r}",
+                rule=f"none of {', '.join(_RESERVED)}",
+                reason="the Control API's own CA and the stack's own certificate have these names in the stack",
+                remedy=f"write the person's or the service's full name {_PLACE}",
             )
         if name.casefold() in seen:
             raise RefusalError(

@@ -7,9 +7,10 @@ another. Either way the SuperLink forgets nothing: an unregistered key can never
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from components.errors import RefusalError
+from components.node_names import NODE
 from components.roster import Node, ZoneRoll
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -21,7 +22,7 @@ def check_revoked(entry: str, *, zone: str, where: str) -> str:
     Raises:
         RefusalError: It is neither, so it would keep nobody out.
     """
-    if _FINGERPRINT.fullmatch(entry) or re.fullmatch(rf"{re.escape(zone)}/\w+-\d+", entry):
+    if _FINGERPRINT.fullmatch(entry) or re.fullmatch(f"{re.escape(zone)}/{NODE}", entry):
         return entry
     raise RefusalError(
         value=f"{where}: {entry!r}",
@@ -29,6 +30,11 @@ def check_revoked(entry: str, *, zone: str, where: str) -> str:
         reason="a typing error would let in whom it was meant to keep out",
         remedy="copy it from the output registered_nodes of the central stack (pulumi stack output registered_nodes)",
     )
+
+
+def keys_of(entries: Iterable[str]) -> tuple[str, ...]:
+    """The fingerprints among entries of `revoked`: a key is kept out whichever zone brings it."""
+    return tuple(entry for entry in entries if _FINGERPRINT.fullmatch(entry))
 
 
 def without_revoked(roll: ZoneRoll, revoked: Sequence[str]) -> ZoneRoll:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.errors import RefusalError
+from components.node_names import MAX_PARTITION, NODE
 from pulumi_flower.errors import FlowerError
 from pulumi_flower.keys import parse_openssh
-
-_MAX_PARTITION = 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,8 @@ def read_roll(*, zone: str, stack: str, max_nodes: int, outputs: Mapping[str, An
         outputs: The stack's outputs; None where there is no such stack yet. An empty stack brings no nodes either.
 
     Raises:
-        RefusalError: The stack is another zone's, or its nodes are malformed or carry foreign names.
+        RefusalError: The stack is another zone's or says nothing of nodes, or its nodes are malformed or carry foreign
+            names.
     """
     if not outputs:
         return ZoneRoll(zone=zone, max_nodes=max_nodes, nodes=())
@@ -88,7 +88,10 @@ def read_roll(*, zone: str, stack: str, max_nodes: int, outputs: Mapping[str, An
             reason="a zone's nodes carry its name, and its limit counts for it alone",
             remedy="correct name or stack of this entry of `zones` in the centre's stack file",
         )
-    entries = outputs.get("nodes", [])
+    if "nodes" not in outputs:
+        # Not "none": a registration that is deleted is deleted for good, so nobody is put out for a missing word.
+        raise _malformed(stack, "no such output, or a secret one")
+    entries = outputs["nodes"]
     if not isinstance(entries, Sequence) or isinstance(entries, str):
         raise _malformed(stack, repr(entries)[:60])
     return ZoneRoll(zone=zone, max_nodes=max_nodes, nodes=tuple(_read_node(zone, stack, entry) for entry in entries))
@@ -141,12 +144,12 @@ def _read_node(zone: str, stack: str, entry: Any) -> Node:
     name, public_key, partition = (entry.get(key) for key in ("name", "public_key", "partition_id"))
     # Numbers of stack outputs come back as floats from the engine.
     whole = isinstance(partition, int | float) and not isinstance(partition, bool) and partition == int(partition)
-    if not isinstance(name, str) or not isinstance(public_key, str) or not whole or not 0 <= partition < _MAX_PARTITION:  # type: ignore[operator]
+    if not isinstance(name, str) or not isinstance(public_key, str) or not whole or not 0 <= partition < MAX_PARTITION:  # type: ignore[operator]
         raise _malformed(stack, repr(entry)[:60])
-    if re.fullmatch(rf"{re.escape(zone)}/\w+-\d+", name) is None:
+    if re.fullmatch(f"{re.escape(zone)}/{NODE}", name) is None:
         raise RefusalError(
             value=f"node name: {name}",
-            rule=f"a node of {zone} is called {zone}/<role>-<n>",
+            rule=f"a node of {zone} is called {zone}/<role>-<n>, n without leading zeros",
             reason="a zone must not bring nodes under another zone's name",
             remedy=f"correct the program that wrote stack {stack}, or stop trusting it under `zones`",
         )
@@ -158,5 +161,5 @@ def _malformed(stack: str, what: str) -> RefusalError:
         value=f"nodes of {stack}: {what}",
         rule="`nodes` is a list of name, public_key, fingerprint and partition_id",
         reason="the centre enrols exactly what it can read",
-        remedy="run pulumi up on the zone's stack with this program's version",
+        remedy="run pulumi up on the zone's stack with this program's version, or correct its entry of `zones`",
     )

@@ -6,6 +6,7 @@ Memory floors are measured (flwr 1.41.0, 2026-11-24): an idle SuperLink with its
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -118,6 +119,46 @@ def check_superlink_address(address: IPv4Address, plan: AddressPlan) -> IPv4Addr
     return address
 
 
+def check_gateway(gateway: IPv4Address, plan: AddressPlan) -> IPv4Address:
+    """Return the gateway that VMs are told if they can reach it, and none of them can get its address.
+
+    Raises:
+        RefusalError: It lies outside the network, or inside the range that is leased.
+    """
+    usable = _usable(plan.cidr)
+    if not usable[0] <= gateway <= usable[1]:
+        raise RefusalError(
+            value=f"network.gateway: {gateway}",
+            rule=f"the gateway lies in {plan.cidr}, from {usable[0]} to {usable[1]}",
+            reason="a VM reaches its gateway through its own network, and nothing beyond it without",
+            remedy="change network.gateway or network.cidr in the stack file",
+        )
+    if plan.holds(gateway):
+        raise RefusalError(
+            value=f"network.gateway: {gateway}",
+            rule=f"the gateway is no address of the range {plan.first} to {plan.last}, which VMs get",
+            reason="the VM that got it would answer in the gateway's place",
+            remedy="change network.gateway, or network.first and network.size, in the stack file",
+        )
+    return gateway
+
+
+def check_vcpu(vcpu: int, *, where: str) -> int:
+    """Return the number of CPUs that a guest sees, if it sees one.
+
+    Raises:
+        RefusalError: It is below 1.
+    """
+    if vcpu < 1:
+        raise RefusalError(
+            value=f"{where}: {vcpu}",
+            rule="at least 1",
+            reason="a guest without a CPU does not boot",
+            remedy=f"raise {where} in the stack file, or leave it out",
+        )
+    return vcpu
+
+
 def check_memory(memory_mb: int, *, floor_mb: int, where: str) -> int:
     """Return the memory if the role can live in it.
 
@@ -138,9 +179,9 @@ def check_cpu(cpu: float, *, where: str) -> float:
     """Return the share of physical CPU if it is one OpenNebula can schedule.
 
     Raises:
-        RefusalError: It is below a tenth of a CPU.
+        RefusalError: It is below a tenth of a CPU, or no number.
     """
-    if not cpu >= CPU_FLOOR:
+    if not (math.isfinite(cpu) and cpu >= CPU_FLOOR):
         raise RefusalError(
             value=f"{where}: {cpu}",
             rule=f"at least {CPU_FLOOR} of a CPU",

@@ -14,7 +14,13 @@ from ipaddress import IPv4Address, IPv4Network
 import pulumi
 
 import pulumi_opennebula as opennebula
-from components.contextualization import SuperLinkContext, encode_certificates, encode_private_key, fleet_endpoint
+from components.contextualization import (
+    SuperLinkContext,
+    check_endpoint_host,
+    encode_certificates,
+    encode_private_key,
+    fleet_endpoint,
+)
 from components.live_context import live_context, with_revision
 from components.node_names import service_vms_pattern
 from components.package_source import PackageSource, disk_images, state_variables
@@ -22,7 +28,7 @@ from components.ports import CONTROL_PORT
 from components.published_keys import PublishedVm
 from components.server_key import REQUEST, REQUEST_VARIABLES, OwnServerKey, published_request, request_variables
 from components.service_documents import Role, service_template
-from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory
+from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory, check_vcpu
 from components.versions import check_version
 
 ROLE = Role(name="superlink", min_vms=1, max_vms=1)
@@ -112,6 +118,8 @@ class FlowerSuperLink(pulumi.ComponentResource):
         check_version(args.flower_version, where="flowerVersion")
         check_memory(args.memory_mb, floor_mb=SUPERLINK_MEMORY_FLOOR_MB, where="superlink.memoryMb")
         check_cpu(args.cpu, where="superlink.cpu")
+        check_vcpu(args.vcpu, where="superlink.vcpu")
+        host = check_endpoint_host(args.endpoint_host or str(args.address), where="superlink.host")
         base = _context(args)
         context = with_revision(base)
         super().__init__("flower:index:FlowerSuperLink", name, None, opts)
@@ -176,7 +184,6 @@ class FlowerSuperLink(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, provider=args.provider),
         )
 
-        host = args.endpoint_host or str(args.address)
         self.service_id = self.service.id
         # Whoever uses an endpoint waits for the service, and for it to work with this CONTEXT.
         self.fleet_endpoint = self.live.id.apply(lambda _: fleet_endpoint(host))

@@ -22,7 +22,14 @@ from components.package_source import PackageSource, disk_images, state_variable
 from components.published_keys import PublishedVm, read_nodes
 from components.roster import Node
 from components.service_documents import Role, scaled, service_template
-from components.sizing import SUPERNODE_MEMORY_FLOOR_MB, AddressPlan, check_cpu, check_memory, check_pool_size
+from components.sizing import (
+    SUPERNODE_MEMORY_FLOOR_MB,
+    AddressPlan,
+    check_cpu,
+    check_memory,
+    check_pool_size,
+    check_vcpu,
+)
 from components.trusted_entities import TrustedEntity
 from components.versions import check_version
 
@@ -104,6 +111,7 @@ class FlowerSupernodePool(pulumi.ComponentResource):
         check_partition_base(args.partition_base, where="partitionBase")
         check_memory(args.memory_mb, floor_mb=SUPERNODE_MEMORY_FLOOR_MB, where="supernode.memoryMb")
         check_cpu(args.cpu, where="supernode.cpu")
+        check_vcpu(args.vcpu, where="supernode.vcpu")
         context = with_revision(_context(args))
         role = Role(name=ROLE_NAME, max_vms=args.addresses.size)
         super().__init__("flower:index:FlowerSupernodePool", name, None, opts)

@@ -6,7 +6,9 @@ one node too many, or one key, name or partition twice, and the whole stack is r
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -15,10 +17,11 @@ import pulumi_flower
 from components import zone_answer
 from components.centre_certificates import centre_certificates, judge
 from components.egress import superlink_rules
+from components.errors import RefusalError
 from components.federation_pki import FederationPKI, FederationPKIArgs
 from components.own_ca import OwnCertificates
 from components.ports import Rule
-from components.revocation import without_revoked
+from components.revocation import keys_of, without_revoked
 from components.roster import Node, ZoneRoll, enrol, read_roll
 from components.server_key import OwnServerKey
 from components.stack_facts import qualified, read_outputs
@@ -42,8 +45,10 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
         ComponentError: A certificate has ended, or a zone's nodes or a setting are refused; nothing has been declared
             then.
     """
-    _tell_ends(settings, now)
+    before = read_outputs(qualified(settings.common.stack, project=pulumi.get_project())) or {}
+    _tell_ends(settings, now, before)
     nodes = enrol([_let_in(zone, settings) for zone in settings.zones])
+    _tell_gone(settings.zones, nodes, before)
     common, superlink_settings = settings.common, settings.superlink
     host = superlink_settings.host
     provider = zone_provider(common.zone, settings.cloud)
@@ -93,14 +98,12 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             onegate_ca=settings.cloud.onegate_ca,
         ),
     )
-    if pki.server_certificate is None:
-        raise RuntimeError("nobody has made a certificate for the SuperLink")
     return {
         "superlink_fleet_endpoint": superlink.fleet_endpoint,
         "superlink_control_endpoint": superlink.control_endpoint,
         "ca_certificate": pki.ca_certificate,
         "ca_fingerprint": pki.ca_fingerprint,
-        "server_certificate": pki.server_certificate,
+        "server_certificate": _made(pki),
         **_bundle_signer(pki),
         "flower_version": common.flower_version,
         "federation": common.federation,
@@ -112,6 +115,17 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
             {name: certificate.output() for name, certificate in pki.people.items()}
         ),
     }
+
+
+def _made(pki: FederationPKI) -> pulumi.Output[str]:
+    if pki.server_certificate is None:
+        raise RefusalError(
+            value="server certificate of the SuperLink: nobody has made one",
+            rule="FederationPKI makes it, or signs the request of the SuperLink's VM (FederationPKI.sign_server)",
+            reason="nodes verify it before they send anything",
+            remedy="pass the FlowerSuperLink a GivenServerKey, or an OwnServerKey with sign=pki.sign_server",
+        )
+    return pki.server_certificate
 
 
 def _rules(settings: CentralSettings) -> tuple[Rule, ...]:
@@ -128,13 +142,26 @@ def _rules(settings: CentralSettings) -> tuple[Rule, ...]:
     )
 
 
-def _tell_ends(settings: CentralSettings, now: datetime) -> None:
+def _tell_gone(zones: Sequence[TrustedZone], nodes: Sequence[Node], before: Mapping[str, Any]) -> None:
+    """Warn of trusted zones that bring nobody any more: their nodes' keys are about to be unregistered for good."""
+    had = [str(entry.get("name")) for entry in before.get("registered_nodes") or ()]
+    for zone in zones:
+        gone = [name for name in had if name.startswith(f"{zone.name}/") and name not in zone.revoked]
+        if gone and not any(node.name.startswith(f"{zone.name}/") for node in nodes):
+            pulumi.log.warn(
+                f"{zone.name} brings no nodes any more: this update unregisters {', '.join(gone)} for good, and each "
+                "needs a new key to come back. If that is not meant, see that the zone's entry under zones in the "
+                "stack file names its stack or answer, and that the stack is up"
+            )
+
+
+def _tell_ends(settings: CentralSettings, now: datetime, before: Mapping[str, Any]) -> None:
     """Warn of certificates that this stack has and that near their end; an own CA's are checked by FederationPKI."""
     certificates = settings.certificates
     if certificates.own is not None:
         return
     has = centre_certificates(
-        read_outputs(qualified(settings.common.stack, project=pulumi.get_project())) or {},
+        before,
         federation=settings.common.federation,
         server_early=certificates.renew_before,
         ca_early=certificates.server_validity,
@@ -163,7 +190,10 @@ def _bundle_signer(pki: FederationPKI) -> dict[str, pulumi.Input[Any]]:
 
 def _let_in(zone: TrustedZone, settings: CentralSettings) -> ZoneRoll:
     brought = _roll(zone, settings)
-    let_in = without_revoked(brought, zone.revoked)
+    # A key stays out whichever zone brings it: whoever has a stolen one may be anybody.
+    let_in = without_revoked(
+        brought, (*zone.revoked, *keys_of(entry for each in settings.zones for entry in each.revoked))
+    )
     for node in brought.nodes:
         if node not in let_in.nodes:
             pulumi.log.info(f"{node.name}: revoked in the centre's file, key {node.fingerprint}")
@@ -189,7 +219,7 @@ def _answered_roll(zone: TrustedZone, settings: CentralSettings) -> ZoneRoll:
         return ZoneRoll(zone=zone.name, max_nodes=zone.max_nodes, nodes=())
     what = f"answer {zone.answer.name}"
     return zone_answer.judge(
-        zone_answer.read(zone.answer.read_text(encoding="utf-8"), what=what),
+        zone_answer.read(_text_of_answer(zone.answer, what), what=what),
         zone=zone.name,
         federation=settings.common.federation,
         flower_version=settings.common.flower_version,
@@ -197,6 +227,18 @@ def _answered_roll(zone: TrustedZone, settings: CentralSettings) -> ZoneRoll:
         ca_fingerprint=None,
         what=what,
     )
+
+
+def _text_of_answer(file: Path, what: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RefusalError(
+            value=f"{what}: {file} ({type(error).__name__})",
+            rule="an answer is a file with UTF-8 text that can be read",
+            reason="without it every key of the zone would be revoked",
+            remedy="let federation accept write it again, or correct answer under zones in the stack file",
+        ) from error
 
 
 def _register(

@@ -8,10 +8,19 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from components.authorities import CaPlan
+from components.contextualization import check_endpoint_host
+from components.egress import check_admin_networks
 from components.node_names import check_zone_name
+from components.pki_rules import server_identities
 from components.revocation import check_revoked
 from components.server_key import check_place
-from components.sizing import SUPERLINK_MEMORY_FLOOR_MB, check_cpu, check_memory, check_superlink_address
+from components.sizing import (
+    SUPERLINK_MEMORY_FLOOR_MB,
+    check_cpu,
+    check_memory,
+    check_superlink_address,
+    check_vcpu,
+)
 from components.stack_facts import qualified
 from components.zone_answer import ANSWERS_FOLDER
 from infra.certificate_settings import CERTIFICATE_KEYS, CertificateSettings
@@ -33,6 +42,8 @@ CENTRAL_KEYS = (
     *ROLLOVER_KEYS,
 )
 _SUPERLINK_KEYS = ("address", "host", "names", "memoryMb", "cpu", "vcpu", "serverKey", "serverKeyEpoch", "appHub")
+_MOST = 2**31 - 1
+"""Of counts in CONTEXT (flower_appliance.fields.INT_MAX)."""
 _ZONE_KEYS = ("name", "stack", "answer", "maxNodes", "networks", "revoked")
 
 
@@ -115,8 +126,12 @@ def read_central(
     superlink = problems.attempt(
         lambda: _read_superlink(superlink_section, problems, site, own_ca=section.has("ca")), given=(superlink_section,)
     )
-    admin_networks = problems.attempt(lambda: section.networks("adminNetworks"))
-    num_clients = problems.attempt(lambda: section.integer("numClients") if section.has("numClients") else None)
+    admin_networks = problems.attempt(
+        lambda: check_admin_networks(section.networks("adminNetworks"), where="adminNetworks")
+    )
+    num_clients = problems.attempt(
+        lambda: section.integer("numClients", least=1, most=_MOST) if section.has("numClients") else None
+    )
     zone_sections = problems.attempt(lambda: section.sections("zones", known=_ZONE_KEYS))
     zones = tuple(
         _read_zone(entry, problems, machine)
@@ -146,21 +161,32 @@ def _read_superlink(section: Section, problems: Problems, site: Site, *, own_ca:
     address = problems.attempt(lambda: section.address("address"))
     addresses = UNKNOWN if site.network is UNKNOWN else site.network.addresses  # type: ignore[comparison-overlap]
     problems.attempt(lambda: check_superlink_address(address, site.network.addresses), given=(address, addresses))
+    host = problems.attempt(lambda: _read_host(section))
+    names = problems.attempt(lambda: section.texts("names"))
+    problems.attempt(
+        lambda: server_identities([*([] if host is None else [host]), *names], [str(address)]),
+        given=(address, host, names),
+    )
     return SuperLinkSettings(
         address=address,
-        host=problems.attempt(lambda: section.optional_text("host")),
-        names=problems.attempt(lambda: section.texts("names")),
+        host=host,
+        names=names,
         memory_mb=problems.attempt(
             lambda: check_memory(
                 section.integer("memoryMb", 1024), floor_mb=SUPERLINK_MEMORY_FLOOR_MB, where="superlink.memoryMb"
             )
         ),
         cpu=problems.attempt(lambda: check_cpu(section.number("cpu", 1.0), where="superlink.cpu")),
-        vcpu=problems.attempt(lambda: section.integer("vcpu", 2)),
+        vcpu=problems.attempt(lambda: check_vcpu(section.integer("vcpu", 2), where="superlink.vcpu")),
         server_key=problems.attempt(lambda: _read_key_place(section, own_ca)),
         server_key_epoch=problems.attempt(lambda: _read_key_epoch(section)),
         app_hub=problems.attempt(lambda: _read_app_hub(section)),
     )
+
+
+def _read_host(section: Section) -> str | None:
+    host = section.optional_text("host")
+    return None if host is None else check_endpoint_host(host, where=section.name("host"))
 
 
 def _read_key_place(section: Section, own_ca: bool) -> str | None:
@@ -182,10 +208,7 @@ def _read_app_hub(section: Section) -> str | None:
 
 
 def _read_key_epoch(section: Section) -> int:
-    epoch = section.integer("serverKeyEpoch", 0)
-    if epoch < 0:
-        raise section.wrong("serverKeyEpoch", epoch, "0 or more", reason="it counts how often a new key was asked for")
-    return epoch
+    return section.integer("serverKeyEpoch", 0, least=0, most=_MOST)
 
 
 def _read_zone(section: Section, problems: Problems, machine: Surroundings) -> TrustedZone:

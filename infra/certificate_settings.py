@@ -18,6 +18,8 @@ from infra.config_reader import Problems, Section
 CERTIFICATE_KEYS = ("certificates", "ca", "serverKey", "bundleKey")
 _LIFETIME_KEYS = ("caDays", "serverDays", "renewBeforeDays")
 _CA_KEYS = ("certificate", "chain", "serverCertificate", "bundleCertificate")
+_MOST_DAYS = 100_000
+"""Beyond any certificate's, and short of what a timedelta holds; the bounds that matter are FederationPKI's."""
 _SECRET_KEYS = ("serverKey", "bundleKey")
 
 
@@ -65,7 +67,9 @@ def read_certificates(
     own = problems.attempt(lambda: _read_own(section, ca, spans, problems, machine), given=(spans, ca))
     ca_days, server_days, renew_days = (
         problems.attempt(
-            lambda name=name, default=default: timedelta(days=spans.integer(name, default // timedelta(days=1))),  # type: ignore[misc]
+            lambda name=name, default=default: timedelta(
+                days=spans.integer(name, default // timedelta(days=1), least=1, most=_MOST_DAYS)
+            ),  # type: ignore[misc]
             given=(spans,),
         )
         for name, default in zip(

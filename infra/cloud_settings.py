@@ -12,6 +12,7 @@ from pathlib import Path
 
 from components.errors import RefusalError
 from infra.config_reader import Problems, Section
+from infra.setting_files import read_certificates_file
 from pulumi_opennebula.errors import ConfigurationError
 from pulumi_opennebula.one_auth import read_one_auth
 
@@ -36,7 +37,11 @@ class Surroundings:
 
     def path(self, text: str) -> Path:
         """A path of the settings as an absolute one."""
-        return (self.root / Path(text).expanduser()).absolute()
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError:  # ~somebody who has no home here: no file is there, and whoever looks for it says so
+            path = Path(text)
+        return (self.root / path).absolute()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +95,7 @@ def read_cloud(
 
 def _read_url(section: Section, key: str, machine: Surroundings, *variables: str) -> str:
     inherited = next((machine.environment[name] for name in variables if machine.environment.get(name)), None)
-    url = section.text(key, inherited)
-    if not url.startswith(("https://", "http://")):
-        raise section.wrong(key, url, "a URL that begins with https:// or http://")
-    return url
+    return section.checked_url(key, section.text(key, inherited))
 
 
 def _read_credentials(section: Section, machine: Surroundings, secret_keys: frozenset[str], file: str) -> Credentials:
@@ -150,5 +152,10 @@ def _read_pem_path(section: Section, key: str, machine: Surroundings) -> Path | 
 
 
 def _read_onegate_ca(section: Section, machine: Surroundings, ca_file: Path | None) -> str | None:
-    path = _read_pem_path(section, "onegateCaFile", machine) or ca_file
-    return None if path is None else path.read_text(encoding="ascii", errors="replace")
+    own = _read_pem_path(section, "onegateCaFile", machine)
+    key, path = ("caFile", ca_file) if own is None else ("onegateCaFile", own)
+    return (
+        None
+        if path is None
+        else read_certificates_file(section, key, path, reason="guests verify OneGate's TLS against it")
+    )

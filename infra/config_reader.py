@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from typing import Any, TypeVar, cast
@@ -15,6 +16,8 @@ from typing import Any, TypeVar, cast
 from components.errors import RefusalError, SeveralRefusalsError
 
 T = TypeVar("T")
+
+_URL = re.compile(r"https?://(?P<login>[^/?#\s]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?([/?#][!-~]*)?")
 
 
 class _Unknown:
@@ -109,19 +112,55 @@ class Section:
         """
         return self.text(key) if self.has(key) else None
 
-    def integer(self, key: str, default: int | None = None) -> int:
+    def integer(
+        self, key: str, default: int | None = None, *, least: int | None = None, most: int | None = None
+    ) -> int:
         """A whole number.
 
+        Args:
+            key: Its key.
+            default: What it is where the key is not set; None: the key must be set.
+            least: The lowest that is taken.
+            most: The highest that is taken.
+
         Raises:
-            RefusalError: It is missing or no whole number.
+            RefusalError: It is missing, no whole number, or out of these bounds.
         """
-        value = self._value(key, default, "a whole number")
-        try:
-            if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
-                raise ValueError
-            return int(value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise self.wrong(key, value, "a whole number") from error
+        bounds = [*([] if least is None else [f"from {least} on"]), *([] if most is None else [f"up to {most}"])]
+        wanted = " ".join(["a whole number", *bounds])
+        value = self._value(key, default, wanted)
+        found = _whole(value)
+        if found is None or (least is not None and found < least) or (most is not None and found > most):
+            raise self.wrong(key, value, wanted)
+        return found
+
+    def url(self, key: str) -> str | None:
+        """An http or https URL without a login in it, or None where the key is not set.
+
+        Raises:
+            RefusalError: It is set to something else.
+        """
+        text = self.optional_text(key)
+        return None if text is None else self.checked_url(key, text)
+
+    def checked_url(self, key: str, text: str) -> str:
+        """Return a URL for this key if it is one, and has no login in it.
+
+        Raises:
+            RefusalError: It is none, or has one.
+        """
+        match = _URL.fullmatch(text)
+        if match is None:
+            raise self.wrong(key, text, "a URL that begins with https:// or http:// and has a host, without spaces")
+        if match["login"] is not None:
+            raise RefusalError(
+                value=f"{self.name(key)}: a URL with a user or password in it (not shown)",
+                rule=f"{self.name(key)} is a URL without a login",
+                reason="stack files are committed, and URLs are shown in logs",
+                remedy=f"remove what stands before @ from flower-federation:{self.name(key)} in {self._file}, and "
+                "change that password if the file has been shared",
+            )
+        return text
 
     def number(self, key: str, default: float | None = None) -> float:
         """A number.
@@ -245,6 +284,18 @@ class Section:
             reason="a misspelt key would quietly mean the default",
             remedy=f"rename it to {self.name(near[0])} in {self._file}" if near else f"remove it from {self._file}",
         )
+
+
+def _whole(value: Any) -> int | None:
+    """The number that a value is, or writes in digits; None where it is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    # int() alone takes digits of every script, and 1_0 for ten.
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,30}", value.strip()):
+        return int(value)
+    return None
 
 
 def _decoded(value: Any) -> Any:

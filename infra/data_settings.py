@@ -5,6 +5,7 @@ from __future__ import annotations
 from components.data_source import DataSource
 from infra.cloud_settings import Surroundings
 from infra.config_reader import Section
+from infra.setting_files import read_certificates_file
 
 KEYS = ("path", "demo", "volume", "volumeImage", "nfs", "url", "sha256", "caFile")
 
@@ -19,20 +20,19 @@ def read_data(section: Section, machine: Surroundings) -> DataSource:
     if demo not in {"yes", "no"}:
         raise section.wrong("demo", demo, "yes or no")
     ca_file = section.optional_text("caFile")
-    if ca_file is not None and not machine.path(ca_file).is_file():
-        raise section.wrong("caFile", ca_file, "an existing file", reason="the server behind url is verified with it")
-    path = section.optional_text("path")
-    if path is not None and not path.startswith("/"):
-        raise section.wrong("path", path, "an absolute path of the guest", reason="the zone mounts its data there")
     source = DataSource(
-        path=path,
+        path=section.optional_text("path"),
         demo=demo == "yes",
         volume=section.optional_text("volume"),
-        volume_image=section.integer("volumeImage") if section.has("volumeImage") else None,
+        volume_image=section.integer("volumeImage", least=0) if section.has("volumeImage") else None,
         nfs=section.optional_text("nfs"),
         url=section.optional_text("url"),
         sha256=section.optional_text("sha256"),
-        ca_certificate=None if ca_file is None else machine.path(ca_file).read_text(encoding="ascii"),
+        ca_certificate=None
+        if ca_file is None
+        else read_certificates_file(
+            section, "caFile", machine.path(ca_file), reason="the server behind url is verified with it"
+        ),
     )
     source.variables()
     return source

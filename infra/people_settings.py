@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from components.people import DEFAULT_CLIENT_VALIDITY, Person, check_people, client_hours
+from components.people import DEFAULT_CLIENT_VALIDITY, MAX_CLIENT_VALIDITY, Person, check_people, client_hours
 from infra.config_reader import UNKNOWN, Problems, Section
 
 PEOPLE_KEYS = ("people", "clientCertificateDays")
@@ -29,6 +29,10 @@ def read_people(section: Section, problems: Problems) -> PeopleSettings:
     )
     checked = problems.attempt(lambda: check_people(people), given=people)
     default_days = DEFAULT_CLIENT_VALIDITY // timedelta(days=1)
-    validity = problems.attempt(lambda: timedelta(days=section.integer("clientCertificateDays", default_days)))
+    validity = problems.attempt(
+        lambda: timedelta(
+            days=section.integer("clientCertificateDays", default_days, least=1, most=MAX_CLIENT_VALIDITY.days)
+        )
+    )
     problems.attempt(lambda: client_hours(validity), given=(validity,))
     return PeopleSettings(people=checked, validity=validity)

@@ -126,7 +126,7 @@ def _read_common(section: Section, problems: Problems, *, stack: str) -> Common:
         lambda: check_version(section.text("flowerVersion", FLOWER_VERSION), where="flowerVersion")
     )
     level = problems.attempt(lambda: _read_log_level(section))
-    url = problems.attempt(lambda: section.optional_text("projectUrl"))
+    url = problems.attempt(lambda: section.url("projectUrl"))
     return Common(
         stack=stack, zone=zone, federation=federation, flower_version=version, log_level=level, project_url=url
     )

@@ -6,12 +6,14 @@ It looks at no cloud: whether an image or a network exists is the provider's to 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from components.package_source import PackageSource
-from components.sizing import AddressPlan, plan_addresses
+from components.sizing import AddressPlan, check_gateway, plan_addresses
 from infra.cloud_settings import Surroundings
 from infra.config_reader import Problems, Section
+from infra.setting_files import read_certificates_file, read_file
 
 SITE_KEYS = ("network", "image", "packages", "stateImage")
 _NETWORK_KEYS = (
@@ -28,6 +30,7 @@ _NETWORK_KEYS = (
 )
 _IMAGE_KEYS = ("path", "name", "id", "checksum", "datastoreId", "sizeMb")
 _PACKAGE_KEYS = ("requirements", "wheelhouse", "volume", "volumeImage", "index", "indexCaFile")
+_MOST_VLAN, _MOST_VXLAN = 4094, 2**24 - 1  # IEEE 802.1Q, 9.6; RFC 7348, section 5
 _DEFAULT_DATASTORE = 1  # "default", the image datastore that a new OpenNebula creates
 
 
@@ -91,7 +94,9 @@ def read_site(section: Section, problems: Problems, machine: Surroundings) -> Si
     return Site(
         network=problems.attempt(lambda: _read_network(network, problems), given=(network,)),
         image=problems.attempt(lambda: _read_image(image, machine), given=(image,)),
-        state_image=problems.attempt(lambda: section.integer("stateImage") if section.has("stateImage") else None),
+        state_image=problems.attempt(
+            lambda: section.integer("stateImage", least=0) if section.has("stateImage") else None
+        ),
         packages=problems.attempt(lambda: _read_packages(section, machine)),
     )
 
@@ -102,39 +107,58 @@ def _read_packages(section: Section, machine: Surroundings) -> PackageSource | N
     packages = section.section("packages", known=_PACKAGE_KEYS)
     ca_file = packages.optional_text("indexCaFile")
     source = PackageSource(
-        requirements=_text_of(packages, "requirements", packages.text("requirements"), machine),
+        requirements=read_file(
+            packages, "requirements", machine.path(packages.text("requirements")), reason="VMs install what it lists"
+        ),
         wheelhouse=packages.optional_text("wheelhouse"),
         volume=packages.optional_text("volume"),
-        volume_image=packages.integer("volumeImage") if packages.has("volumeImage") else None,
-        index=packages.optional_text("index"),
-        index_ca=None if ca_file is None else _text_of(packages, "indexCaFile", ca_file, machine),
+        volume_image=packages.integer("volumeImage", least=0) if packages.has("volumeImage") else None,
+        index=packages.url("index"),
+        index_ca=None
+        if ca_file is None
+        else read_certificates_file(
+            packages, "indexCaFile", machine.path(ca_file), reason="the index is verified with it"
+        ),
     )
     source.variables()
     return source
-
-
-def _text_of(section: Section, key: str, name: str, machine: Surroundings) -> str:
-    path = machine.path(name)
-    if not path.is_file():
-        raise section.wrong(key, name, f"an existing file, and {path} is none", reason="its text goes into CONTEXT")
-    return path.read_text(encoding="utf-8")
 
 
 def _read_network(section: Section, problems: Problems) -> NetworkSettings:
     cidr = problems.attempt(lambda: section.network("cidr"))
     first = problems.attempt(lambda: section.address("first"))
     size = problems.attempt(lambda: section.integer("size"))
+    gateway = problems.attempt(lambda: section.address("gateway") if section.has("gateway") else None)
     addresses = problems.attempt(lambda: plan_addresses(cidr=cidr, first=first, size=size), given=(cidr, first, size))
+    problems.attempt(lambda: None if gateway is None else check_gateway(gateway, addresses), given=(gateway, addresses))
     return NetworkSettings(
         addresses=addresses,
-        existing_id=problems.attempt(lambda: section.integer("id") if section.has("id") else None),
+        existing_id=problems.attempt(lambda: section.integer("id", least=0) if section.has("id") else None),
         type=problems.attempt(lambda: section.text("type", "bridge")),
         bridge=problems.attempt(lambda: section.optional_text("bridge")),
         physical_device=problems.attempt(lambda: section.optional_text("physicalDevice")),
-        vlan_id=problems.attempt(lambda: str(section.integer("vlanId")) if section.has("vlanId") else None),
-        gateway=problems.attempt(lambda: str(section.address("gateway")) if section.has("gateway") else None),
-        dns=problems.attempt(lambda: section.optional_text("dns")),
+        vlan_id=problems.attempt(lambda: _read_vlan(section)),
+        gateway=None if gateway is None else str(gateway),
+        dns=problems.attempt(lambda: _read_dns(section)),
     )
+
+
+def _read_vlan(section: Section) -> str | None:
+    if not section.has("vlanId"):
+        return None
+    most = _MOST_VXLAN if "vxlan" in section.text("type", "bridge") else _MOST_VLAN
+    return str(section.integer("vlanId", least=1, most=most))
+
+
+def _read_dns(section: Section) -> str | None:
+    text = section.optional_text("dns")
+    if text is None:
+        return None
+    try:
+        return " ".join(str(ip_address(word)) for word in text.split())
+    except ValueError as error:
+        reason = "guests write them into resolv.conf as they are"
+        raise section.wrong("dns", text, "addresses of name servers, with spaces between", reason=reason) from error
 
 
 def _read_image(section: Section, machine: Surroundings) -> ImageSettings:
@@ -147,11 +171,19 @@ def _read_image(section: Section, machine: Surroundings) -> ImageSettings:
             reason="an image is uploaded from a file, or found by its name or its id",
         )
     path = section.optional_text("path")
+    idle = [key for key in ("checksum", "datastoreId", "sizeMb") if section.has(key)]
+    if path is None and idle:
+        raise section.wrong(
+            idle[0],
+            section.text(idle[0]) if idle[0] == "checksum" else section.integer(idle[0]),
+            f"set beside {section.name('path')} only",
+            reason=f"an image that is found by {ways[0]} is uploaded no more, so nothing would be done with it",
+        )
     return ImageSettings(
         path=None if path is None else machine.path(path),
         name=section.optional_text("name"),
-        existing_id=section.integer("id") if section.has("id") else None,
-        datastore_id=section.integer("datastoreId", _DEFAULT_DATASTORE),
-        size_mb=section.integer("sizeMb") if section.has("sizeMb") else None,
+        existing_id=section.integer("id", least=0) if section.has("id") else None,
+        datastore_id=section.integer("datastoreId", _DEFAULT_DATASTORE, least=0),
+        size_mb=section.integer("sizeMb", least=1) if section.has("sizeMb") else None,
         checksum=section.optional_text("checksum"),
     )

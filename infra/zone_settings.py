@@ -11,8 +11,9 @@ from components.data_source import DataSource
 from components.gpu import TemplateSection, passthrough
 from components.node_keys import parse_epochs
 from components.node_names import PARTITIONS_PER_ZONE, check_partition_base
-from components.sizing import SUPERNODE_MEMORY_FLOOR_MB, check_cpu, check_memory, check_pool_size
+from components.sizing import SUPERNODE_MEMORY_FLOOR_MB, check_cpu, check_memory, check_pool_size, check_vcpu
 from components.stack_facts import qualified
+from components.supernode_pool import ROLE_NAME
 from components.trusted_entities import TrustedEntity, check_trusted
 from infra.cloud_settings import CloudSettings, Surroundings
 from infra.config_reader import UNKNOWN, Problems, Section
@@ -105,7 +106,9 @@ def read_zone(
     partitions = problems.attempt(lambda: _read_partitions(section))
     data = problems.attempt(lambda: section.section("data", known=DATA_KEYS))
     source_of_data = problems.attempt(lambda: read_data(data, machine), given=(data,))
-    rekeyed = problems.attempt(lambda: parse_epochs(section.texts("nodeKeyEpochs"), where="nodeKeyEpochs"))
+    rekeyed = problems.attempt(
+        lambda: parse_epochs(section.texts("nodeKeyEpochs"), where="nodeKeyEpochs", role=ROLE_NAME)
+    )
     trusted = problems.attempt(lambda: _read_trusted(section))
     egress = read_egress(section, problems)
     problems.finish()
@@ -157,7 +160,7 @@ def _read_supernode(section: Section, problems: Problems) -> SupernodeSettings:
             )
         ),
         cpu=problems.attempt(lambda: check_cpu(section.number("cpu", 1.0), where="supernode.cpu")),
-        vcpu=problems.attempt(lambda: section.integer("vcpu", 2)),
+        vcpu=problems.attempt(lambda: check_vcpu(section.integer("vcpu", 2), where="supernode.vcpu")),
         gpu=problems.attempt(lambda: _read_gpu(gpu), given=(gpu,)),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -26,6 +27,8 @@ from components.node_names import (
 from components.ports import CONTROL_PORT, FLEET_PORT
 from components.service_documents import Role, scaled, service_template
 from components.sizing import check_pool_size, check_superlink_address, plan_addresses
+from flower_appliance.data import read_data
+from flower_appliance.fields import Fields
 
 networks = st.builds(
     lambda number, prefix: IPv4Network((number, prefix), strict=False),
@@ -194,6 +197,34 @@ def test_an_unknown_gpu_profile_is_refused_with_those_that_exist(name: str) -> N
     with pytest.raises(RefusalError) as refusal:
         passthrough(name, cards=1)
     assert "nvidia-t4" in refusal.value.rule
+
+
+guest_texts = st.one_of(
+    st.text(alphabet="ab1/._-@+ :'", max_size=20),
+    st.builds("{}{}".format, st.sampled_from(["/srv/", "/mnt/", "/etc/", "/", "a:/"]), st.text("ab/._ ", max_size=8)),
+    st.sampled_from(["CONTEXT", "rows", "/srv/flower/data", "files.example:/export", "files.example:/a/../b"]),
+)
+
+
+@given(text=guest_texts, other=guest_texts, way=st.sampled_from(["path", "nfs", "volume", "nfs and path"]))
+def test_what_is_taken_for_a_guests_data_is_what_the_guest_takes(text: str, other: str, way: str) -> None:
+    given_values: dict[str, dict[str, Any]] = {
+        "path": {"path": text},
+        "nfs": {"nfs": text},
+        "volume": {"volume": text, "volume_image": 3},
+        "nfs and path": {"nfs": text, "path": other},
+    }
+    values = given_values[way]
+    # Settings come without white space at their ends, and never empty.
+    assume(all(value == value.strip() and value for value in values.values() if isinstance(value, str)))
+    fields = Fields({f"FL_DATA_{name.upper()}": str(value) for name, value in values.items() if name != "volume_image"})
+    read_data(fields)
+    try:
+        DataSource(**values).variables()
+        refused = False
+    except RefusalError:
+        refused = True
+    assert refused == bool(fields.problems), fields.problems
 
 
 @given(count=st.integers(0, 10**6), vm_template=st.integers(0, 10**6))

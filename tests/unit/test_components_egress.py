@@ -46,6 +46,22 @@ def test_a_named_host_is_one_more_rule() -> None:
     assert outbound(with_host) - outbound(without) == {("TCP", 443, "10.1.2.3/32")}
 
 
+def test_a_host_that_is_named_twice_or_is_a_service_already_makes_no_second_equal_rule() -> None:
+    """OpenNebula refuses a group with two equal rules, in the middle of an update."""
+    mirror, dns = (
+        NamedHost(name=name, network=IPv4Network("10.7.0.2"), port=port) for name, port in (("a", 443), ("d", 53))
+    )
+    services = Infrastructure(dns=IPv4Network("10.7.0.2"))
+    hosts = [mirror, NamedHost(name="again", network=mirror.network, port=443), dns]
+
+    for rules in (
+        supernode_rules("192.0.2.7", services=services, hosts=hosts),
+        superlink_rules(zone_networks=[LAN, LAN], admin_networks=[LAN], services=services, hosts=hosts),
+    ):
+        assert len(set(rules)) == len(rules)
+        assert ("TCP", 443, "10.7.0.2/32") in outbound(rules)
+
+
 def test_a_superlink_is_reached_by_the_zones_on_fleet_and_by_the_admins_on_control() -> None:
     rules = superlink_rules(
         zone_networks=[IPv4Network("10.20.0.0/24"), IPv4Network("10.30.0.0/24"), IPv4Network("10.20.0.0/24")],

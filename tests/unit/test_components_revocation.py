@@ -6,7 +6,7 @@ import pytest
 
 from components.errors import RefusalError
 from components.node_keys import parse_epochs, render_epochs
-from components.revocation import check_revoked, without_revoked
+from components.revocation import check_revoked, keys_of, without_revoked
 from components.roster import Node, ZoneRoll, make_node
 from tests.components_support import node_key
 
@@ -30,6 +30,10 @@ def test_a_name_keeps_out_a_node_with_a_new_key_and_a_fingerprint_does_not() -> 
     assert without_revoked(roll, [SECOND.fingerprint]).nodes == (FIRST, rekeyed)
 
 
+def test_keys_are_told_from_names() -> None:
+    assert keys_of([FIRST.name, SECOND.fingerprint]) == (SECOND.fingerprint,)
+
+
 def test_nobody_else_is_touched() -> None:
     def names(nodes: tuple[Node, ...]) -> list[str]:
         return [node.name for node in nodes]
@@ -47,7 +51,7 @@ def test_an_entry_that_would_keep_nobody_out_is_refused(entry: str) -> None:
 
 
 def test_epochs_are_read_and_written_in_the_order_of_names() -> None:
-    epochs = parse_epochs(["supernode-2:3", "supernode-0:1"], where="nodeKeyEpochs")
+    epochs = parse_epochs(["supernode-2:3", "supernode-0:1"], where="nodeKeyEpochs", role="supernode")
 
     assert epochs == {"supernode-2": 3, "supernode-0": 1}
     assert render_epochs(epochs) == "supernode-0:1 supernode-2:3"
@@ -58,10 +62,10 @@ def test_epochs_are_read_and_written_in_the_order_of_names() -> None:
 )
 def test_a_malformed_epoch_is_refused(entry: str) -> None:
     with pytest.raises(RefusalError) as refusal:
-        parse_epochs([entry], where="nodeKeyEpochs")
+        parse_epochs([entry], where="nodeKeyEpochs", role="supernode")
     assert refusal.value.value == f"nodeKeyEpochs: {entry!r}"
 
 
 def test_a_node_that_is_there_twice_is_refused() -> None:
     with pytest.raises(RefusalError, match="supernode-1:2"):
-        parse_epochs(["supernode-1:1", "supernode-1:2"], where="nodeKeyEpochs")
+        parse_epochs(["supernode-1:1", "supernode-1:2"], where="nodeKeyEpochs", role="supernode")

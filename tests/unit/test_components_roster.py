@@ -77,6 +77,8 @@ def test_partitions_collide_across_zones_too() -> None:
         ([entry(0, partition_id=0.5)], "berlin/supernode-0"),
         ([entry(0, partition_id=-1)], "berlin/supernode-0"),
         ([entry(0, name="paris/supernode-0")], "paris/supernode-0"),
+        ([entry(0, name="berlin/supernode-00")], "berlin/supernode-00"),
+        ([entry(0, name="berlin/süpernode-0")], "berlin/süpernode-0"),
         ([entry(0, public_key="ssh-rsa AAAA")], "ssh-rsa AAAA"),
     ],
 )
@@ -90,3 +92,12 @@ def test_what_another_operator_wrote_is_not_trusted_to_be_well_formed(entries: l
 def test_a_stack_of_another_zone_is_refused() -> None:
     with pytest.raises(RefusalError, match="lisbon"):
         roll([], zone="lisbon")
+
+
+def test_a_stack_that_says_nothing_of_nodes_is_refused_since_it_would_put_out_those_that_are_in() -> None:
+    """As a centre named by mistake, or an output that a later program calls otherwise or keeps secret."""
+    with pytest.raises(RefusalError) as refusal:
+        read_roll(zone="berlin", stack=STACK, max_nodes=2, outputs={"zone": "berlin", "pool_size": 2})
+
+    assert refusal.value.value == f"nodes of {STACK}: no such output, or a secret one"
+    assert "`zones`" in refusal.value.remedy

@@ -188,7 +188,7 @@ def test_a_download_has_its_checksum_and_its_servers_ca_and_its_url_is_a_secret(
         ({"flower_version": "2.0.0"}, "2.0.0", "1.41.0"),
         ({"partition_base": 500}, "partitionBase: 500", "multiple of 1000"),
         ({"num_partitions": 0}, "partitions: 0", "change partitions"),
-        ({"data": DataSource(path="data")}, "data.path: data", "/srv/flower/data"),
+        ({"data": DataSource(path="data")}, "data.path: 'data'", "/srv/flower/data"),
         ({"data": DataSource()}, "data: nothing", "give one of them"),
         ({"packages": PackageSource(requirements=LIST)}, "packages: no place", "give one of them"),
         (

@@ -113,6 +113,27 @@ def test_certificates_leave_the_stack_as_secrets_and_their_keys_are_secret_input
     }
 
 
+def test_every_name_that_is_let_through_has_resources_of_its_own(issued: Issued) -> None:
+    """The engine refuses two resources of one type and name; names that are near to ours are let through."""
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    engine = CertifyingEngine()
+    declared: list[tuple[str, str]] = []
+    answer = engine.new_resource
+
+    def record(args: Any) -> Any:
+        declared.append((args.typ, args.name))
+        return answer(args)
+
+    engine.new_resource = record  # type: ignore[method-assign]
+    pulumi.runtime.set_mocks(engine, project="flower-federation", stack="test")
+    near = [
+        Person(name=name, role="auditor") for name in ("Stack", "ca-key", "stack-key", "stack-request", "x", "x-key")
+    ]
+    pulumi.runtime.test(lambda: FederationPKI("pki", arguments(people=near)).control_ca_certificate)()
+
+    assert len(set(declared)) == len(declared) > 6 * 3
+
+
 def test_roles_are_those_of_the_gateway() -> None:
     assert set(ROLES) == {role.value for role in Role}
 
@@ -130,6 +151,8 @@ def test_roles_are_those_of_the_gateway() -> None:
         ([Person(name="Ada", role="root")], "'root'", "correct the role of Ada"),
         ([Person(name="Ada", role="operator"), Person(name="ADA", role="auditor")], "'ADA'", "tells the two apart"),
         ([Person(name="Central Stack", role="auditor")], "'Central Stack'", "tells the two apart"),
+        ([Person(name="stack", role="operator")], "'stack'", "full name"),
+        ([Person(name="ca", role="auditor")], "'ca'", "full name"),
     ],
 )
 def test_a_person_that_a_certificate_cannot_name_safely_is_refused(

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 from cryptography.hazmat.primitives import hashes
 
 from components import join_bundle
 from components.errors import RefusalError, StackReadError
+from components.roster import make_node
 from infra import central, zone
 from infra.central_settings import CentralSettings
 from infra.zone_settings import ZoneSettings
@@ -200,6 +202,70 @@ def test_a_revoked_node_is_registered_no_longer_and_the_others_are(tmp_path: Pat
 
     assert [declared.name for declared in cloud.of(REGISTRATION)] == ["berlin/supernode-0"]
     assert [entry["name"] for entry in outputs["registered_nodes"]] == ["berlin/supernode-0"]
+
+
+def test_a_revoked_key_stays_out_whichever_zone_brings_it(tmp_path: Path) -> None:
+    stolen = make_node(name="berlin/supernode-0", public_key=node_key(0), partition_id=0)
+    cloud = RecordingCloud(stacks={PARIS: {"zone": "paris", "nodes": [node("paris/supernode-3", 0, 1003)]}})
+    zones = [
+        {"name": "berlin", "stack": "berlin-hospital", "maxNodes": 5, "revoked": [stolen.fingerprint]},
+        {"name": "paris", "stack": "paris-lab", "maxNodes": 5},
+    ]
+    run_central(cloud, tmp_path, zones=zones)
+
+    assert cloud.of(REGISTRATION) == []
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the engine is told to warn of."""
+    found: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: found.append(text))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("zone_outputs", "revoked", "told"),
+    [
+        ({}, [], True),
+        ({"zone": "berlin", "nodes": []}, [], True),
+        ({"zone": "berlin", "nodes": [node("berlin/supernode-1", 1, 1)]}, [], False),
+        ({"zone": "berlin", "nodes": [node("berlin/supernode-0", 0, 0)]}, ["berlin/supernode-0"], False),
+    ],
+    ids=["no stack any more", "no node any more", "another node", "put out by name"],
+)
+def test_a_zone_that_brings_nobody_any_more_is_told_before_its_keys_are_unregistered(
+    tmp_path: Path, warned: list[str], zone_outputs: dict[str, Any], revoked: list[str], told: bool
+) -> None:
+    stacks = {MADRID: {"registered_nodes": [{"name": "berlin/supernode-0"}]}}
+    cloud = RecordingCloud(stacks=stacks | ({BERLIN: zone_outputs} if zone_outputs else {}))
+    berlin = {"name": "berlin", "stack": "berlin-hospital", "maxNodes": 5, "revoked": revoked}
+    settings = load_stack("madrid-central", tmp_path, zones=[berlin])
+    assert isinstance(settings, CentralSettings)
+    run_and_resolve(cloud, lambda: central.declare(settings, now=NOW), stack="madrid-central")
+
+    assert [text.partition(":")[0] for text in warned] == (["berlin brings no nodes any more"] if told else [])
+    assert all("berlin/supernode-0 for good" in text and "under zones" in text for text in warned)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", None], ids=["no text", "a folder"])
+def test_an_accepted_answer_that_cannot_be_read_revokes_nobody(tmp_path: Path, content: bytes | None) -> None:
+    answer = tmp_path / "answer.json"
+    answer.write_bytes(content or b"{}")
+    settings = load_stack(
+        "madrid-central", tmp_path, zones=[{"name": "berlin", "maxNodes": 1, "answer": "answer.json"}]
+    )
+    assert isinstance(settings, CentralSettings)
+    if content is None:
+        answer.unlink()
+        answer.mkdir()
+    cloud = RecordingCloud()
+    with pytest.raises(RefusalError) as refusal:
+        run_and_resolve(cloud, lambda: central.declare(settings, now=NOW))
+
+    assert "answer answer.json" in refusal.value.value
+    assert "federation accept" in refusal.value.remedy
+    assert cloud.declared == []
 
 
 def test_a_node_that_is_told_to_make_a_new_key_is_told_in_every_vms_context(tmp_path: Path) -> None:

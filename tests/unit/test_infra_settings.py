@@ -74,7 +74,7 @@ def test_the_password_is_in_no_representation_of_the_settings(tmp_path: Path) ->
         ("berlin-hospital", {"central": {}}, "central.stack: not set", "set flower-federation:central.stack"),
         ("berlin-hospital", {"central": {"stack": "a/b"}}, "stack: 'a/b'", "write the short name"),
         ("berlin-hospital", {"central": {"stack": "c", "caFingerprint": "12"}}, "central.caFingerprint: 12", "openssl"),
-        ("berlin-hospital", {"data": {"path": "rel"}}, "data.path: 'rel'", "correct flower-federation:data.path"),
+        ("berlin-hospital", {"data": {"path": "rel"}}, "data.path: 'rel'", "change data.path in the stack file"),
         ("berlin-hospital", {"supernode": {"gpu": {"profile": "abacus"}}}, "abacus", "components/gpu.py"),
         ("berlin-hospital", {"supernode": {"memoryMb": 8}}, "supernode.memoryMb: 8", "raise supernode.memoryMb"),
         ("berlin-hospital", {"supernodez": "3"}, "supernodez: unknown key", "rename it to supernode"),
