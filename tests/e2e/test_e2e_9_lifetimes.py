@@ -116,7 +116,7 @@ def update_s() -> list[float]:
 
 def soon(left: timedelta) -> datetime:
     """An instant that X.509 can say."""
-    return datetime.now(UTC).replace(microsecond=0) + left
+    return (datetime.now(UTC) + left).replace(microsecond=0)
 
 
 def test_a_key_of_the_stacks_own_takes_over_and_is_in_the_superlinks_vm_and_nowhere_else(

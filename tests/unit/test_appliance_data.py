@@ -7,6 +7,7 @@ import ctypes
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from flower_appliance.shellvars import render_assignments
 from flower_appliance.supervisor import Listener, Supervisor
 from flower_appliance.systemd import Systemd
 from tests.appliance_support import NOW, TOKEN, FakeOneGate, b64, make_authority, supernode_values, wait_until
+from tests.patience import PATIENCE_S
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 AUTHORITY = make_authority()
@@ -291,7 +293,9 @@ def init() -> Iterator[None]:
 async def test_without_its_volume_a_machine_writes_no_key_and_says_why(tmp_path: Path, init: None) -> None:
     context = tmp_path / "context"
     context.mkdir()
-    values = {**BASE, "FL_DATA_PATH": "/srv/data", "FL_STATE_VOLUME": "flower-state"}
+    # It reads the machine's own clock.
+    authority = make_authority(start=datetime.now(UTC) - timedelta(hours=1))
+    values = {**supernode_values(authority), "FL_STATE_VOLUME": "flower-state"}
     (context / "context.sh").write_text(render_assignments(values))
     guest = Guest(
         vm_mark="x", root=tmp_path / "root", context_folder=context, address="10.0.0.5", bin_dir=Path("/opt/flower/bin")
@@ -305,7 +309,7 @@ async def test_without_its_volume_a_machine_writes_no_key_and_says_why(tmp_path:
         await asyncio.to_thread(wait_until, lambda: wanted in onegate.error_of(7), wanted)
         assert not running.done()
         appliance.ask_to_stop()
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, PATIENCE_S)
         assert "READY" not in onegate.of(7)
     assert not (tmp_path / "root/var/lib/flower/node.key").exists()
 
