@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import xmlrpc.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +36,9 @@ class Server:
 
 
 @contextmanager
-def running(answer: Callable[[str, str, bytes], Answer]) -> Iterator[Server]:
+def running(
+    answer: Callable[[str, str, bytes], Answer], *, headers: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     found = Server(url="", answer=answer)
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,6 +55,8 @@ def running(answer: Callable[[str, str, bytes], Answer]) -> Iterator[Server]:
                 return
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
@@ -221,3 +227,62 @@ async def test_oneflow_reads_are_repeated_and_changes_are_not() -> None:
 async def test_a_server_that_is_not_oneflow_is_told_by_its_answer() -> None:
     with running(lambda *_: (200, b"<html>")) as server, pytest.raises(UnreachableError, match="port 2474"):
         await OneFlow(settings(server.url), server.url, pause=at_once).get("/service")
+
+
+@pytest.mark.parametrize(("status", "doubtful"), [(502, True), (503, True), (404, False), (413, False)])
+async def test_a_proxy_that_answers_for_oned_is_told_with_status_and_words(status: int, doubtful: bool) -> None:
+    with running(lambda *_: (status, b"<h1>no\n upstream</h1>")) as server:
+        oned = Oned(settings(server.url), pause=at_once)
+        with pytest.raises(UnreachableError, match=rf"RPC2 answered HTTP {status}.*<h1>no upstream</h1>.*port 2633"):
+            await oned.call("image.info", 4)
+        assert len(server.asked) == 3
+        with pytest.raises(UnreachableError) as caught:
+            await oned.call("image.allocate", "", 1)
+        assert ("Whether one.image.allocate was done nobody knows" in str(caught.value)) == doubtful
+        assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_a_proxy_that_does_not_reach_oneflow_is_asked_again_for_reads_only(status: int) -> None:
+    answers = iter([(status, b""), (200, b"{}")])
+    with running(lambda *_: next(answers, (status, b""))) as server:
+        flow = OneFlow(settings(server.url), server.url, pause=at_once)
+        assert await flow.get("/service") == {}
+        with pytest.raises(UnreachableError, match=rf"HTTP {status}.*Whether DELETE /service/3 was done nobody knows"):
+            await flow.send("DELETE", "/service/3")
+        assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("status", [301, 307])
+async def test_an_endpoint_that_redirects_is_not_followed_and_says_where_to(status: int) -> None:
+    with running(lambda *_: (200, b"{}")) as other:
+        target = f"{other.url}/RPC2"
+        with running(lambda *_: (status, b""), headers={"Location": target}) as server:
+            with pytest.raises(UnreachableError, match=rf"sends callers on to {target}.*Set opennebula:endpoint to"):
+                await Oned(settings(server.url), pause=at_once).call("system.version")
+            with pytest.raises(UnreachableError, match=r"Set opennebula:flowEndpoint to the address that answers"):
+                await OneFlow(settings(server.url), server.url, pause=at_once).get("/service")
+        assert other.asked == []
+
+
+async def test_user_and_password_go_to_oneflow_in_the_encoding_that_oned_gets_them_in() -> None:
+    with running(lambda *_: (200, b"{}")) as server:
+        found = replace(settings(server.url), username="jürgen", password="hüsh €")
+        await OneFlow(found, server.url).get("/service")
+    (header,) = server.authorizations
+    assert header is not None
+    assert base64.b64decode(header.removeprefix("Basic ")).decode() == "jürgen:hüsh €"
+
+
+async def test_an_answer_of_another_xmlrpc_server_is_not_taken_for_oneds() -> None:
+    def answer(*_: Any) -> Answer:
+        return 200, xmlrpc.client.dumps((5,), methodresponse=True).encode()
+
+    with running(answer) as server, pytest.raises(UnreachableError, match=r"must speak OpenNebula's XML-RPC"):
+        await Oned(settings(server.url), pause=at_once).call("image.allocate", "", 1)
+
+
+async def test_a_file_of_certificates_that_vanished_is_an_error_of_this_package(tmp_path: Path) -> None:
+    found = replace(settings("https://127.0.0.1:9"), ca_file=str(tmp_path / "gone.pem"))
+    with pytest.raises(UnreachableError, match=r"endpoint https.*gone\.pem"):
+        await Oned(found, pause=at_once).call("system.version")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from requests import certs
 
 from pulumi_opennebula.errors import ConfigurationError, CredentialsError
 from pulumi_opennebula.one_auth import read_one_auth
@@ -30,19 +31,28 @@ def test_configuration_wins_over_the_environment_and_the_environment_fills_in() 
     assert "hush" not in repr(found)
 
 
-def test_everything_may_come_from_the_environment(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"]
+)
+def test_a_file_that_holds_no_certificate_is_refused_before_anything_is_asked(tmp_path: Path, content: str) -> None:
     ca = tmp_path / "ca.crt"
-    ca.write_text("x")
+    ca.write_text(content)
+    with pytest.raises(ConfigurationError, match=rf"'{ca}', in which no certificate can be read.*OPENNEBULA_CA_FILE"):
+        settings_of({**GOOD, "caFile": str(ca)}, {})
+
+
+def test_everything_may_come_from_the_environment() -> None:
+    ca = certs.where()
     found = settings_of(
         {},
         {
             "OPENNEBULA_ENDPOINT": "http://127.0.0.1:2633/RPC2",
             "OPENNEBULA_USERNAME": "a",
             "OPENNEBULA_PASSWORD": "b",
-            "OPENNEBULA_CA_FILE": str(ca),
+            "OPENNEBULA_CA_FILE": ca,
         },
     )
-    assert (found.username, found.password, found.verify) == ("a", "b", str(ca))
+    assert (found.username, found.password, found.verify) == ("a", "b", ca)
 
 
 @pytest.mark.parametrize(

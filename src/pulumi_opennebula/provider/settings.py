@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,13 +59,8 @@ def settings_of(values: Values, environment: Mapping[str, str]) -> ZoneSettings:
         if not found.get(name):
             raise _missing(name)
     ca_file = found.get("caFile") or None
-    if ca_file is not None and not Path(ca_file).is_file():
-        raise ConfigurationError(
-            f"caFile is {ca_file!r}",
-            "it must name a PEM file that exists",
-            "the endpoints' certificates are verified against it",
-            "Correct opennebula:caFile or OPENNEBULA_CA_FILE, or remove it to use the system's CAs",
-        )
+    if ca_file is not None:
+        _check_ca_file(str(ca_file))
     return ZoneSettings(
         endpoint=_url("endpoint", str(found["endpoint"]), "https://front-end:2633/RPC2"),
         flow_endpoint=_url("flowEndpoint", str(found["flowEndpoint"]), "https://front-end:2474")
@@ -118,6 +114,20 @@ def _missing(name: str) -> ConfigurationError:
         f"Set {setting.environment}, or `pulumi config set{secret} opennebula:{name} ...`, or the argument "
         f"{setting.definition.python_name} of pulumi_opennebula.Provider",
     )
+
+
+def _check_ca_file(path: str) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except OSError as err:
+        missing = not Path(path).is_file()
+        raise ConfigurationError(
+            f"caFile is {path!r}" + ("" if missing else ", in which no certificate can be read"),
+            "it must name a PEM file that exists and holds a certificate",
+            "the endpoints' certificates are verified against it"
+            + ("" if missing else f", and TLS says {err.strerror or err}"),
+            "Correct opennebula:caFile or OPENNEBULA_CA_FILE, or remove it to use the system's CAs",
+        ) from err
 
 
 def _url(name: str, value: str, example: str) -> str:

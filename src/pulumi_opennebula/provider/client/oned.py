@@ -34,6 +34,10 @@ READ_PAUSE_S: Final = 0.3
 READS: Final = frozenset({"info", "infoextended", "version", "monitoring"})
 """Last parts of the names of methods that change nothing."""
 
+OK: Final = 200
+SERVER_FAILED: Final = 500
+"""HTTP statuses: the only one that oned answers with, and the first of those after which nobody knows what was done."""
+SAID_CHARACTERS: Final = 200
 AUTHENTICATION: Final = 0x0100
 AUTHORIZATION: Final = 0x0200
 NO_EXISTS: Final = 0x0400
@@ -72,8 +76,11 @@ class _Transport(RequestsTransport):  # type: ignore[misc] # pyone ships no type
                 headers=self.headers,
                 verify=self._settings.verify,
                 timeout=self._settings.request_timeout_s,
+                # A redirected POST becomes a GET, and credentials would follow it to another server.
+                allow_redirects=False,
             )
-            response.raise_for_status()
+            if response.status_code != OK:
+                raise requests.HTTPError(response=response)
             return self.parse_response(response)
         finally:
             if close:
@@ -140,15 +147,16 @@ class Oned:
         self._server.transport.reading(reading)
         try:
             success, value, code = self._server.answer(method, arguments)[:3]
-        except requests.RequestException as err:
+            number = 0 if success else int(code)
+        except OSError as err:
             raise unreachable(
                 "endpoint", self._settings.endpoint, err, change="" if reading else f"one.{method}"
             ) from err
-        except (xmlrpc.client.Error, ExpatError, ValueError, pyone.OneException) as err:
+        except (xmlrpc.client.Error, ExpatError, TypeError, ValueError, pyone.OneException) as err:
             raise self._not_oned(method, err) from err
         if success:
             return value
-        raise refusal(method, str(value), int(code), self._settings)
+        raise refusal(method, str(value), number, self._settings)
 
 
 def refusal(method: str, message: str, code: int, settings: ZoneSettings) -> RefusedError:
@@ -172,13 +180,13 @@ def refusal(method: str, message: str, code: int, settings: ZoneSettings) -> Ref
     )
 
 
-def unreachable(name: str, url: str, err: requests.RequestException, *, change: str = "") -> CloudError:
+def unreachable(name: str, url: str, err: OSError, *, change: str = "") -> CloudError:
     """The error for an endpoint that gives no answer.
 
     Args:
         name: Name of the endpoint's setting.
         url: Its URL.
-        err: What happened.
+        err: What happened: of `requests`, or of the system where a file of certificates is gone.
         change: What was asked for, where it changes something: nobody knows then whether it was done.
     """
     if isinstance(err, requests.exceptions.SSLError):
@@ -188,6 +196,9 @@ def unreachable(name: str, url: str, err: requests.RequestException, *, change: 
             f"TLS says: {_root(err)}",
             "Set opennebula:caFile (OPENNEBULA_CA_FILE) to the CA of the zone, or correct the host name",
         )
+    response = getattr(err, "response", None)
+    if isinstance(response, requests.Response):
+        return _answered_by_another(name, url, response, change)
     timeout = isinstance(err, requests.exceptions.Timeout)
     return UnreachableError(
         f"{name} {url}",
@@ -195,15 +206,40 @@ def unreachable(name: str, url: str, err: requests.RequestException, *, change: 
         "it did not answer in time" if timeout else f"the connection failed: {_root(err)}",
         "Check the URL, the network and that the zone runs"
         + ("; opennebula:requestTimeoutS makes it wait longer" if timeout else "")
-        + (
-            f". Whether {change} was done nobody knows: look for what it makes, and `pulumi import` or remove it"
-            if change and not _never_sent(err)
-            else ""
-        ),
+        + ("" if _never_sent(err) else _doubt(change)),
     )
 
 
-def _never_sent(err: requests.RequestException) -> bool:
+def _answered_by_another(name: str, url: str, response: requests.Response, change: str) -> CloudError:
+    """The error for an answer with a status that OpenNebula's own servers do not give."""
+    status = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
+    location = response.headers.get("Location")
+    if response.is_redirect and location:
+        return UnreachableError(
+            f"{name} {url} answered {status}",
+            "it must answer itself",
+            f"it sends callers on to {location}, and credentials go to no address that nobody set",
+            f"Set opennebula:{name} to the address that answers",
+        )
+    said = " ".join(response.text.split())[:SAID_CHARACTERS]
+    return UnreachableError(
+        f"{name} {url} answered {status}",
+        "it must be OpenNebula that answers",
+        f"a proxy in between, or another server, says {said or 'nothing more'}",
+        "Check that the zone runs, what stands between, and the URL (oned: port 2633, path /RPC2; OneFlow: port 2474)"
+        + (_doubt(change) if response.status_code >= SERVER_FAILED else ""),
+    )
+
+
+def _doubt(change: str) -> str:
+    return (
+        f". Whether {change} was done nobody knows: look for what it makes, and `pulumi import` or remove it"
+        if change
+        else ""
+    )
+
+
+def _never_sent(err: OSError) -> bool:
     """Whether there was no connection that a request could have gone through."""
     return isinstance(err, requests.exceptions.ConnectTimeout) or "NewConnectionError" in repr(err)
 

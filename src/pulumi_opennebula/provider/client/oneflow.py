@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import requests
+from requests.auth import HTTPBasicAuth
 
 from pulumi_opennebula.errors import CredentialsError, NotFoundError, RefusedError, UnreachableError
 from pulumi_opennebula.provider.client.oned import READ_ATTEMPTS, READ_PAUSE_S, unreachable
@@ -18,6 +19,8 @@ from pulumi_opennebula.provider.settings import ZoneSettings
 
 UNAUTHORIZED: Final = 401
 NOT_FOUND: Final = 404
+OF_A_PROXY: Final = frozenset({502, 503, 504})
+"""HTTP statuses that OneFlow itself has no use for: a proxy before it does not reach it."""
 
 
 class OneFlow:
@@ -65,11 +68,15 @@ class OneFlow:
                 method,
                 f"{self._url}{path}",
                 json=body,
-                auth=(self._settings.username, self._settings.password),
+                # As bytes: `requests` would encode them in Latin-1, which oned's other clients do not.
+                auth=HTTPBasicAuth(self._settings.username.encode(), self._settings.password.encode()),
                 verify=self._settings.verify,
                 timeout=self._settings.request_timeout_s,
+                allow_redirects=False,
             )
-        except requests.RequestException as err:
+            if response.is_redirect or response.status_code in OF_A_PROXY:
+                raise requests.HTTPError(response=response)
+        except OSError as err:
             change = "" if method == "GET" else f"{method} {path}"
             raise unreachable("flowEndpoint", self._url, err, change=change) from err
         if response.ok:
