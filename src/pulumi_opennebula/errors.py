@@ -4,6 +4,7 @@ OpenNebulaError
 |-- MistakeError            the program, the configuration or the environment has to change
 |   |-- ConfigurationError  settings of the provider
 |   `-- InputError          properties of a resource or arguments of a function
+|-- DefectError             this package did not understand what it met
 `-- CloudError              the zone refused, failed or did not answer
     |-- UnreachableError    an endpoint gave no usable answer
     |-- RefusedError        an endpoint answered with an error of its own
@@ -48,6 +49,10 @@ class InputError(MistakeError):
     def __init__(self, path: str, value: str, rule: str, reason: str, remedy: str) -> None:
         super().__init__(value, rule, reason, remedy)
         self.path = path
+
+
+class DefectError(OpenNebulaError):
+    """A defect of this package. It shows no value: that may be a secret."""
 
 
 class CloudError(OpenNebulaError):

@@ -49,6 +49,14 @@ async def test_a_refresh_takes_the_mark_of_an_unread_object_away() -> None:
     assert UNREAD not in plain(seen.properties)[0]
 
 
+@pytest.mark.parametrize(("state", "mended"), [("5", False), ("1", True), ("2", True)])
+async def test_an_object_that_somebody_repaired_is_not_replaced_after_a_refresh(state: str, mended: bool) -> None:
+    provider, _, _ = await configured({"image.info": IMAGE_XML.format(state)})
+    old = wrapped({"name": "a", "datastoreId": 1, FAILED: True}, frozenset())
+    seen = await provider.read(sdk.ReadRequest(urn("Image"), "4", old, wrapped(INPUTS, frozenset())))
+    assert (FAILED not in plain(seen.properties)[0]) == mended
+
+
 def document(state: int, *lines: str) -> dict[str, Any]:
     log = [{"severity": "I", "message": line} for line in lines]
     return {"NAME": "s", "TEMPLATE": {"BODY": {"state": state, "roles": [], "log": log}}}

@@ -17,6 +17,7 @@ from pulumi_opennebula.errors import (
     CancelledError,
     ConfigurationError,
     FailedObjectError,
+    InputError,
     NotFoundError,
     OpenNebulaError,
     RefusedError,
@@ -242,6 +243,37 @@ async def test_a_secret_that_an_update_could_not_take_away_stays_a_secret() -> N
     state, marked = plain(caught.value.properties)
     assert state["context"] == {"key": "hush"}
     assert ("context", "key") in marked
+
+
+async def test_an_object_is_in_the_state_also_where_the_provider_itself_fails_after_it_was_made() -> None:
+    odd = "<VMTEMPLATE><ID>4</ID><NAME>a</NAME><REGTIME>hush</REGTIME><TEMPLATE/></VMTEMPLATE>"
+    provider, _, _ = await configured({"template.allocate": 4, "template.info": odd, "template.update": 4})
+    with pytest.raises(PartialError, match=r"ValueError at line \d+ of template\.py.*Report it") as caught:
+        await provider.create(create("Template", {"name": "a"}))
+    assert caught.value.id == "4"
+    assert plain(caught.value.properties)[0] == {"name": "a", UNREAD: True}
+    assert "hush" not in str(caught.value)
+    inputs = wrapped({"name": "a", "description": "b"}, frozenset())
+    with pytest.raises(PartialError, match="Report it"):
+        await provider.update(sdk.UpdateRequest(urn("Template"), "4", inputs, inputs, 0, [], False))
+
+
+@pytest.mark.parametrize(
+    ("kind", "id_", "example"),
+    [
+        ("Image", "debian", "4"),
+        ("Service", "", "4"),
+        ("VirtualMachine", "-1", "4"),
+        ("VirtualNetworkAddressRange", "0", "3:0"),
+        ("ServiceContext", "7", "7:supernode"),
+    ],
+)
+async def test_an_id_that_cannot_be_one_is_refused_with_what_it_must_be(kind: str, id_: str, example: str) -> None:
+    provider, oned, _ = await configured({})
+    oned.called.clear()
+    with pytest.raises(InputError, match=rf"id of {kind} is '{id_}'.*give it as, for example, {example}\."):
+        await provider.read(sdk.ReadRequest(urn(kind), id_, {}, {}))
+    assert oned.called == []
 
 
 async def test_an_object_that_was_refused_is_not_in_the_state() -> None:

@@ -52,6 +52,49 @@ def test_a_preview_of_an_update_knows_what_stays() -> None:
     assert state["roles"] is UNKNOWN and state["state"] is UNKNOWN
 
 
+CARD = {"networkId": 1, "model": "virtio"}
+CARD_OF_THE_CLOUD = {**CARD, "nicId": 0, "computedIp": "10.0.0.1", "computedMac": "02:00:0a:00:00:01"}
+MACHINE = DEFINITIONS["VirtualMachine"]
+
+
+def test_a_preview_knows_the_address_of_no_card_that_is_not_made_yet() -> None:
+    (card,) = planned(MACHINE, {"name": "a", "nics": [CARD]}, None, ())["nics"]
+    assert (card["networkId"], card["computedIp"], card["nicId"]) == (1, UNKNOWN, UNKNOWN)
+    (role,) = planned(DEFINITIONS["VirtualMachineGroup"], {"name": "a", "roles": [{"name": "r"}]}, None, ())["roles"]
+    assert (role["name"], role["id"], role["policy"]) == ("r", UNKNOWN, UNKNOWN)
+    assert planned(MACHINE, {"nics": UNKNOWN}, None, ())["nics"] is UNKNOWN
+    assert planned(MACHINE, {"nics": [UNKNOWN]}, None, ())["nics"] == [UNKNOWN]
+
+
+def test_a_preview_of_an_update_knows_the_addresses_of_cards_that_stay() -> None:
+    old = {"name": "a", "nics": [CARD_OF_THE_CLOUD], "ip": "10.0.0.1"}
+    state = planned(MACHINE, {"name": "b", "nics": [CARD]}, old, ())
+    assert state["nics"][0]["computedIp"] == "10.0.0.1" and state["ip"] == "10.0.0.1"
+    other = planned(MACHINE, {"name": "a", "nics": [{**CARD, "networkId": 2}, CARD]}, old, ())
+    assert [card["computedIp"] for card in other["nics"]] == [UNKNOWN, "10.0.0.1"]
+    assert other["ip"] is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("resource", "changed", "follows"),
+    [
+        ("Template", {"group": "users"}, {"gid", "gname"}),
+        ("VirtualNetwork", {"user": "alice"}, {"uid", "uname"}),
+        ("Service", {"uname": "alice"}, {"uid"}),
+        ("Service", {"gid": 100}, {"gname"}),
+        ("VirtualNetworkAddressRange", {"holdIps": ["10.0.0.2"]}, {"heldIps"}),
+        ("Template", {"description": "b"}, set()),
+    ],
+)
+def test_a_preview_does_not_know_what_follows_a_change(
+    resource: str, changed: dict[str, object], follows: set[str]
+) -> None:
+    old = {"uid": 0, "gid": 0, "uname": "oneadmin", "gname": "oneadmin", "group": "oneadmin", "heldIps": []}
+    known = {item.name for item in DEFINITIONS[resource].properties}
+    state = planned(DEFINITIONS[resource], changed, {name: old[name] for name in old if name in known}, ())
+    assert {name for name in old if state.get(name) is UNKNOWN} == follows
+
+
 def test_imported_inputs_are_what_a_program_would_say() -> None:
     state = {
         "name": "a",

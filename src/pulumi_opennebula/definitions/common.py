@@ -34,10 +34,26 @@ LOCK = Property(
 )
 
 OWNER_OUTPUTS = (
-    Property(name="uid", type="integer", output=True, description="Id of the user that owns the object."),
-    Property(name="gid", type="integer", output=True, description="Id of the group that owns the object."),
-    Property(name="uname", type="string", output=True, description="Name of the user that owns the object."),
-    Property(name="gname", type="string", output=True, description="Name of the group that owns the object."),
+    Property(
+        name="uid", type="integer", output=True, follows=("user",), description="Id of the user that owns the object."
+    ),
+    Property(
+        name="gid", type="integer", output=True, follows=("group",), description="Id of the group that owns the object."
+    ),
+    Property(
+        name="uname",
+        type="string",
+        output=True,
+        follows=("user",),
+        description="Name of the user that owns the object.",
+    ),
+    Property(
+        name="gname",
+        type="string",
+        output=True,
+        follows=("group",),
+        description="Name of the group that owns the object.",
+    ),
 )
 TAG_OUTPUTS = (
     Property(
@@ -54,10 +70,34 @@ TAG_OUTPUTS = (
     ),
 )
 OWNER_INPUTS = (
-    Property(name="uid", type="integer", computed=True, description="Id of the user that owns the object."),
-    Property(name="gid", type="integer", computed=True, description="Id of the group that owns the object."),
-    Property(name="uname", type="string", computed=True, description="Name of the user that owns the object."),
-    Property(name="gname", type="string", computed=True, description="Name of the group that owns the object."),
+    Property(
+        name="uid",
+        type="integer",
+        computed=True,
+        follows=("uname",),
+        description="Id of the user that owns the object.",
+    ),
+    Property(
+        name="gid",
+        type="integer",
+        computed=True,
+        follows=("gname",),
+        description="Id of the group that owns the object.",
+    ),
+    Property(
+        name="uname",
+        type="string",
+        computed=True,
+        follows=("uid",),
+        description="Name of the user that owns the object.",
+    ),
+    Property(
+        name="gname",
+        type="string",
+        computed=True,
+        follows=("gid",),
+        description="Name of the group that owns the object.",
+    ),
 )
 
 

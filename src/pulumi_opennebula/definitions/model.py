@@ -59,6 +59,8 @@ class Property:
     """Set by the cloud only; refused as an input."""
     secret: bool = False
     """Always a secret in the state, whatever the program says."""
+    follows: tuple[str, ...] = ()
+    """Properties whose change changes this one, so that a preview of it does not know this one."""
     replace: bool = False
     """OpenNebula cannot change it in place: a change replaces the object."""
     local: bool = False

@@ -43,8 +43,10 @@ def _computed(record: Record, names: tuple[str, ...]) -> tuple[Property, ...]:
     return tuple(found)
 
 
-def _number(name: str, description: str, attribute: str = "", kind: Scalar = "integer") -> Property:
-    return Property(name=name, type=kind, output=True, description=description, attribute=attribute)
+def _number(
+    name: str, description: str, attribute: str = "", kind: Scalar = "integer", follows: tuple[str, ...] = ()
+) -> Property:
+    return Property(name=name, type=kind, output=True, description=description, attribute=attribute, follows=follows)
 
 
 _NIC_NUMBERS: Final = (
@@ -234,7 +236,7 @@ VIRTUAL_MACHINE = Resource(
         _number("state", "STATE of the VM by OpenNebula's numbers; 3 is ACTIVE."),
         _number("lcmstate", "LCM_STATE of the VM by OpenNebula's numbers; 3 is RUNNING."),
         *(
-            _number(name, f"{text} address of the first card that has one.", kind="string")
+            _number(name, f"{text} address of the first card that has one.", kind="string", follows=("nics",))
             for name, text in (
                 ("ip", "IPv4"),
                 ("ip6", "IPv6"),
@@ -244,18 +246,24 @@ VIRTUAL_MACHINE = Resource(
             )
         ),
         Property(
-            name="templateNics", type=ListOf(TEMPLATE_NIC), output=True, description="Cards that the template brought."
+            name="templateNics",
+            type=ListOf(TEMPLATE_NIC),
+            output=True,
+            follows=("nics",),
+            description="Cards that the template brought.",
         ),
         Property(
             name="templateNicAliases",
             type=ListOf(TEMPLATE_NIC_ALIAS),
             output=True,
+            follows=("nicAliases",),
             description="Aliases that the template brought.",
         ),
         Property(
             name="templateDisks",
             type=ListOf(TEMPLATE_DISK),
             output=True,
+            follows=("disks",),
             description="Disks that the template brought.",
         ),
         Property(

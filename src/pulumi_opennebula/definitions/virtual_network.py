@@ -168,7 +168,8 @@ VIRTUAL_NETWORK_ADDRESS_RANGE = Resource(
     module="virtualNetworkAddressRange",
     description="A range of addresses of a virtual network, managed apart from the network.",
     id_property="virtualNetworkAddressRangeId",
-    unique_name=False,
+    # No name, but addresses that no two ranges of a network may have.
+    unique_name=True,
     import_id="the network's number and the range's number in it",
     import_example="3:0",
     properties=(
@@ -215,7 +216,11 @@ VIRTUAL_NETWORK_ADDRESS_RANGE = Resource(
         common.timeouts("VirtualNetworkAddressRange", "create", "delete"),
         common.object_id("virtualNetworkAddressRangeId", "range"),
         Property(
-            name="heldIps", type=ListOf("string"), output=True, description="Addresses of the range that are on hold."
+            name="heldIps",
+            type=ListOf("string"),
+            output=True,
+            follows=("holdIps", "size"),
+            description="Addresses of the range that are on hold.",
         ),
     ),
 )

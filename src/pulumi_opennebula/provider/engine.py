@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from pulumi.provider.experimental import provider as sdk
@@ -17,6 +19,7 @@ from pulumi_opennebula.definitions.model import Record, Resource
 from pulumi_opennebula.errors import (
     CancelledError,
     ConfigurationError,
+    DefectError,
     FailedObjectError,
     InputError,
     OpenNebulaError,
@@ -179,13 +182,16 @@ class OpenNebulaProvider(sdk.Provider):
         try:
             await handler.settle(call, id_, inputs)
             state = await self._state(call, handler, id_, inputs)
-        except OpenNebulaError as err:
-            raise await self._partial(call, handler, id_, inputs=inputs, secrets=secrets, cause=err) from err
+        except Exception as err:
+            # Also after a defect of this package: an object without its id in the state would never be found again.
+            cause = _of_this_package(err)
+            raise await self._partial(call, handler, id_, inputs=inputs, secrets=secrets, cause=cause) from err
         return sdk.CreateResponse(id_, self._wrapped(handler, state, inputs, secrets))
 
     async def read(self, request: sdk.ReadRequest) -> sdk.ReadResponse:
         """The object as the cloud has it: on refresh, on import, and for `.get`. Nothing where it is gone."""
         handler = _handler(request.type)
+        handler.check_id(request.resource_id)
         old, marked = plain(request.properties)
         inputs, input_secrets = plain(request.inputs)
         imported = not inputs
@@ -197,6 +203,8 @@ class OpenNebulaProvider(sdk.Provider):
             return sdk.ReadResponse()
         state = states.settled(handler.definition, before, seen, same_template)
         kept = {name: old[name] for name in (IMPORTED, FAILED) if old.get(name)}
+        if old.get(FAILED) and not await handler.has_failed(call, request.resource_id):
+            del kept[FAILED]
         state |= {IMPORTED: True} if imported else kept
         new_inputs = (
             handler.imported(states.imported_inputs(handler.definition, state))
@@ -224,14 +232,14 @@ class OpenNebulaProvider(sdk.Provider):
                 old = await self._read_again(call, handler, request.resource_id, old)
             await handler.update(call, request.resource_id, old, new)
             state = await self._state(call, handler, request.resource_id, new, carried)
-        except OpenNebulaError as err:
+        except Exception as err:
             raise await self._partial(
                 call,
                 handler,
                 request.resource_id,
                 inputs=new,
                 secrets=secrets,
-                cause=err,
+                cause=_of_this_package(err),
                 known=states.of_both(handler.definition, old, new),
                 known_secrets=secrets | old_secrets,
             ) from err
@@ -317,7 +325,7 @@ class OpenNebulaProvider(sdk.Provider):
         patience_s = STOPPING_S if isinstance(cause, CancelledError) else None
         try:
             state = await asyncio.wait_for(self._state(call, handler, id_, spoken_of), patience_s)
-        except (OpenNebulaError, TimeoutError):
+        except Exception:
             logging.getLogger(__name__).debug("no state of %s after a failure", id_, exc_info=True)
             state = {name: value for name, value in spoken_of.items() if not is_unknown(value)} | {UNREAD: True}
         if isinstance(cause, FailedObjectError) and handler.replaced_where_failed:
@@ -355,6 +363,19 @@ def _before(handler: Handler, old: Values, new: Values) -> Values:
         return old
     local = {item.name: new[item.name] for item in handler.definition.properties if item.local and item.name in new}
     return handler.adopted(states.adopted(old, new) | local, new)
+
+
+def _of_this_package(err: Exception) -> OpenNebulaError:
+    """The error, or what to say of one that nobody raised on purpose."""
+    if isinstance(err, OpenNebulaError):
+        return err
+    frame = traceback.extract_tb(err.__traceback__)[-1]
+    return DefectError(
+        f"{type(err).__name__} at line {frame.lineno} of {Path(frame.filename).name}",
+        "the provider must understand what the zone answers",
+        "it did not expect this, which is a defect of its own",
+        "Report it with the command that was run. The object is in the state, and the next `pulumi up` goes on with it",
+    )
 
 
 def _given(inputs: Values) -> Values:

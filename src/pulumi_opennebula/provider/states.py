@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pulumi_opennebula.definitions.model import ListOf, MapOf, Property, Record, Resource
-from pulumi_opennebula.provider.diffs import paired, same
+from pulumi_opennebula.provider.diffs import changes, paired, same
 from pulumi_opennebula.provider.values import UNKNOWN, Path, Secrets, Unknown, Values
 
 SECRET_NAME: Final = re.compile(r"(?i)(password|passwd|passphrase|pwd|secret|private|credential|api_?key|_key$|token$)")
@@ -65,16 +65,32 @@ def planned(resource: Resource, inputs: Values, old: Values | None, later: tuple
         later: Outputs that an update may change.
     """
     state = {name: value for name, value in inputs.items() if not name.startswith("__")}
+    before = old or {}
+    changed = {str(change.path[0]) for change in changes(resource.record, before, inputs)}
     for item in resource.properties:
-        if item.local or (item.name in state and not _has_outputs(item)):
-            continue
-        if not (item.output or item.computed):
-            continue
-        if old is not None and item.name in old and item.name not in later and item.name not in state:
-            state[item.name] = old[item.name]
-        elif item.name not in state:
-            state[item.name] = UNKNOWN
+        if item.name in state:
+            if _has_outputs(item):
+                state[item.name] = _with_outputs(item, state[item.name], before.get(item.name))
+        elif (item.output or item.computed) and not item.local:
+            stays = item.name in before and item.name not in later and not changed & set(item.follows)
+            state[item.name] = before[item.name] if stays else UNKNOWN
     return state
+
+
+def _with_outputs(item: Property, given: Any, old: Any) -> Any:
+    """A list of the program's with what the cloud chooses in its elements: as it was, or not known yet."""
+    if not (isinstance(given, list) and isinstance(item.type, ListOf) and isinstance(item.type.item, Record)):
+        return given
+    seen = old if isinstance(old, list) else []
+    pairs, _, _ = paired(item, item.type, seen, given)
+    twins = {new: seen[index] for index, new in pairs}
+    chosen = [part.name for part in item.type.item.properties if part.output or part.computed]
+    return [
+        {name: twins[index].get(name) if index in twins else UNKNOWN for name in chosen} | dict(entry)
+        if isinstance(entry, Mapping)
+        else entry
+        for index, entry in enumerate(given)
+    ]
 
 
 def imported_inputs(resource: Resource, state: Values) -> Values:

@@ -42,6 +42,7 @@ class Zone:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.settings = settings
+        self.pause = pause
         self.oned = oned or Oned(settings, pause=pause)
         self._flow = flow or (
             OneFlow(settings, settings.flow_endpoint, pause=pause) if settings.flow_endpoint else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from pulumi_opennebula.definitions.virtual_network import VIRTUAL_NETWORK_ADDRESS_RANGE
-from pulumi_opennebula.errors import FailedObjectError, InputError, RefusedError
+from pulumi_opennebula.errors import CloudError, FailedObjectError, InputError, OpenNebulaError, RefusedError
 from pulumi_opennebula.provider.checks import Findings
 from pulumi_opennebula.provider.resources import shared
 from pulumi_opennebula.provider.resources.base import Call, Handler
@@ -26,6 +27,9 @@ PLAIN: Final = (
     "prefixLength",
     "shared",
 )
+LOOKS_FOR_NUMBER: Final = 5
+FIRST_LOOK_S: Final = 0.5
+"""How often to look for the number of a range that was added, and the first pause, which doubles: 7.5 s at most."""
 OWN_ATTRIBUTES: Final = frozenset(
     {
         "AR_ID",
@@ -60,6 +64,12 @@ class AddressRangeHandler(Handler):
 
     definition = VIRTUAL_NETWORK_ADDRESS_RANGE
 
+    def check_id(self, id_: str) -> None:
+        """Refuse what is not the number of a network and of a range in it."""
+        network, _, number = id_.partition(":")
+        if not (network.isdecimal() and number.isdecimal()):
+            raise self.no_id(id_)
+
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse ranges that oned would refuse."""
         shared.check_common(inputs, findings)
@@ -85,18 +95,27 @@ class AddressRangeHandler(Handler):
             describe=state_of,
         )
         async with call.zone.networks_changing[str(network)]:
-            before = {text_at(item, "AR_ID") for item in await _ranges(call, network)}
+            there = await _ranges(call, network)
+            _refuse_twin(network, there, inputs)
             await call.zone.oned.call("vn.add_ar", network, render([("AR", _vector(inputs))]))
-            added = [item for item in await _ranges(call, network) if text_at(item, "AR_ID") not in before]
+            after = await self._ranges_after(call, network)
+        before = {text_at(item, "AR_ID") for item in there}
+        added = [item for item in after if text_at(item, "AR_ID") not in before]
         mine = next((item for item in added if _is_mine(item, inputs)), None)
         if mine is None:
-            raise FailedObjectError(
-                f"virtual network {network}",
-                "it must have the range that was added",
-                "oned accepted the range, and the network does not show it",
-                f"Look at the ranges of network {network}, remove a stray one, and run `pulumi up` again",
-            )
+            raise _lost(network, "the network does not show it")
         return f"{network}:{text_at(mine, 'AR_ID')}"
+
+    async def _ranges_after(self, call: Call, network: int) -> list[Body]:
+        """The ranges once one was added: its number is only there, so that a failure is worth more than one try."""
+        for attempt in range(LOOKS_FOR_NUMBER):
+            try:
+                return await _ranges(call, network)
+            except CloudError as err:
+                if attempt + 1 == LOOKS_FOR_NUMBER:
+                    raise _lost(network, f"asking for its number failed: {err.reason}") from err
+                await call.zone.pause(FIRST_LOOK_S * 2**attempt)
+        raise AssertionError("the loop returns or raises")
 
     async def settle(self, call: Call, id_: str, inputs: Values) -> None:
         """Hold addresses."""
@@ -132,14 +151,20 @@ class AddressRangeHandler(Handler):
         # A range that was imported may have more on hold than its program ever said.
         taken_over = old.get("heldIps") or [] if old.get(IMPORTED) else []
         known = dict.fromkeys([*(old.get("holdIps") or []), *taken_over])
+        ours = {"holdIps": [ip for ip in known if ip in held]}
         try:
-            await set_held(call, network, {"holdIps": [ip for ip in known if ip in held]}, {})
+            await set_held(call, network, ours, {})
             async with call.zone.networks_changing[str(network)]:
                 await call.zone.oned.call("vn.free_ar", network, number)
         except RefusedError:
             # Its network may go at the same time, and all ranges with it: oned says then that there is no such range.
-            if await self.read(call, id_, old) is not None:
-                raise
+            found = await self.read(call, id_, old)
+            if found is None:
+                return
+            with suppress(OpenNebulaError):
+                still = found.get("heldIps") or []
+                await set_held(call, network, {}, {"holdIps": [ip for ip in ours["holdIps"] if ip not in still]})
+            raise
 
 
 def properties(network: int, body: Body, old: Values | None) -> Values:
@@ -173,16 +198,34 @@ def _is_mine(body: Body, inputs: Values) -> bool:
     return all(value is None or text_at(body, key) in {str(value), ""} for key, value in wanted.items())
 
 
+def _refuse_twin(network: int, there: list[Body], inputs: Values) -> None:
+    """Refuse a range whose first address is that of another one: it may be the same, added by an `up` cut off."""
+    for attribute, name in (("IP", "ip4"), ("IP6", "ip6")):
+        first = inputs.get(name)
+        twin = next((item for item in there if first is not None and text_at(item, attribute) == str(first)), None)
+        if twin is not None:
+            number = f"{network}:{text_at(twin, 'AR_ID')}"
+            raise InputError(
+                name,
+                f"{name} is {first}",
+                f"no other range of virtual network {network} may begin there",
+                f"range {number} does, and both would lease the same addresses",
+                f"If it is this resource's, from an `up` that was cut off, `pulumi import` it as {number}; "
+                "otherwise correct the addresses or remove that range",
+            )
+
+
+def _lost(network: int, reason: str) -> FailedObjectError:
+    return FailedObjectError(
+        f"the new range of virtual network {network}",
+        "its number must be known to go into the state",
+        f"oned accepted the range, and {reason}",
+        f"Look at the ranges of network {network} and `pulumi import` the new one or remove it, then run `pulumi up`",
+    )
+
+
 def _numbers(id_: str) -> tuple[int, int]:
     network, _, number = id_.partition(":")
-    if not (network.isdigit() and number.isdigit()):
-        raise InputError(
-            "id",
-            f"id is {id_!r}",
-            "it must be <network>:<range>",
-            "a range has a number only within its network",
-            "Import it as, for example, 12:0",
-        )
     return int(network), int(number)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from pulumi_opennebula.definitions.model import Resource
+from pulumi_opennebula.errors import InputError
 from pulumi_opennebula.provider.checks import Findings
 from pulumi_opennebula.provider.diffs import Change
 from pulumi_opennebula.provider.durations import seconds
@@ -56,6 +57,25 @@ class Handler(ABC):
     settled_later: ClassVar[tuple[str, ...]] = ()
     """Outputs that an update may change, so that a preview of it does not know them."""
 
+    def check_id(self, id_: str) -> None:
+        """Refuse an id that cannot be one: `pulumi import` and `.get` take whatever they are given.
+
+        Raises:
+            InputError: it is none.
+        """
+        if not id_.isdecimal():
+            raise self.no_id(id_)
+
+    def no_id(self, id_: str) -> InputError:
+        """The refusal of an id."""
+        return InputError(
+            "id",
+            f"id of {self.definition.name} is {id_!r}",
+            f"it must be {self.definition.import_id}",
+            "OpenNebula finds objects by number: names may change, and some are given twice",
+            f"Look the number up and give it as, for example, {self.definition.import_example}",
+        )
+
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse what only this type knows to be wrong. Values may be unknown."""
         del inputs, findings
@@ -72,6 +92,11 @@ class Handler(ABC):
     def imported(self, inputs: Values) -> Values:
         """The inputs of an imported object, without what a program could not give."""
         return inputs
+
+    async def has_failed(self, call: Call, id_: str) -> bool:
+        """Whether an object that ended in an error state when it was made still is of no use."""
+        del call, id_
+        return True
 
     @abstractmethod
     async def create(self, call: Call, inputs: Values) -> str:

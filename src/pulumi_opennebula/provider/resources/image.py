@@ -35,6 +35,8 @@ STATES: Final = (
 )
 """Types and states of images by number: pyone.IMAGE_TYPES and pyone.IMAGE_STATES (7.3.80), BACKUP from 7.0's manual."""
 USABLE: Final = frozenset({"READY", "USED", "USED_PERS"})
+DISABLED: Final = "DISABLED"
+"""What somebody made of an image on purpose: it changes all the same, and waiting would not end it."""
 IN_TEMPLATE: Final = ("description", "devPrefix", "target", "driver")
 AT_CREATION: Final = ("type", "path", "size", "persistent", "format")
 OWNED: Final = OwnedTemplate(
@@ -133,6 +135,10 @@ class ImageHandler(Handler):
         await shared.set_owner(call, "image", number, {}, inputs)
         await shared.lock(call, "image", number, inputs)
 
+    async def has_failed(self, call: Call, id_: str) -> bool:
+        """Whether it still cannot be used."""
+        return state_of(await call.zone.object("image", int(id_))) not in USABLE
+
     async def read(self, call: Call, id_: str, old: Values | None) -> Values | None:
         """The image's properties."""
         body = await call.zone.object("image", int(id_))
@@ -141,7 +147,7 @@ class ImageHandler(Handler):
     async def update(self, call: Call, id_: str, old: Values, new: Values) -> None:
         """Replace what is ours in the template, type, persistence, owner and lock."""
         number = int(id_)
-        await self._ready(call, id_, new)
+        await self._ready(call, id_, new, disabled_too=True)
         await shared.unlock(call, "image", number, old)
         await shared.rename(call, "image", number, old, new)
         body = await call.zone.object("image", number) or {}
@@ -163,10 +169,14 @@ class ImageHandler(Handler):
                 describe=state_of,
             )
 
-    async def _ready(self, call: Call, id_: str, values: Values) -> None:
+    async def _ready(self, call: Call, id_: str, values: Values, *, disabled_too: bool = False) -> None:
         call.progress(f"image {values.get('name')}: waiting for the datastore")
         await call.zone.images.until(
-            id_, is_ready, what=f"image {id_}", timeout_s=call.timeout_of(values), describe=state_of
+            id_,
+            lambda found: is_ready(found) or (disabled_too and state_of(found) == DISABLED),
+            what=f"image {id_}",
+            timeout_s=call.timeout_of(values),
+            describe=state_of,
         )
 
     async def _set_kind(self, call: Call, number: int, new: Values) -> None:

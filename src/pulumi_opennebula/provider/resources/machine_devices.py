@@ -195,7 +195,7 @@ def lost_disks(old: Values, new: Values) -> list[int]:
 
 def shrunk_disks(old: Values, new: Values) -> list[tuple[int, int, int]]:
     """Index in the inputs, size wanted and size of disks that would have to shrink, which no disk can."""
-    wanted: list[Values] = list(new.get("disks") or [])
+    wanted: list[Values] = [dict(entry) if isinstance(entry, Mapping) else {} for entry in new.get("disks") or []]
     seen = from_state(DISKS, old.get("disks"))
     found = []
     for index, other in paired(DISKS, wanted, seen).items():

@@ -19,6 +19,7 @@ STATES: Final = ("INIT", "READY", "LOCKED", "ERROR", "DISABLED")
 """States of an appliance by number: pyone.MARKETPLACEAPP_STATES (7.3.80)."""
 TYPES: Final = ("UNKNOWN", "IMAGE", "VMTEMPLATE", "SERVICE_TEMPLATE")
 """Types of an appliance by number: OpenNebula 7.0's XML schema; VMTEMPLATE is in the recordings."""
+USABLE: Final = frozenset({"READY", "DISABLED"})
 NO_ORIGIN: Final = -1
 IN_TEMPLATE: Final = ("description", "version", "apptemplate64", "vmtemplate64")
 OWNED: Final = OwnedTemplate(
@@ -66,6 +67,10 @@ class MarketplaceApplianceHandler(Handler):
         await shared.set_owner(call, "marketapp", number, {}, inputs)
         await shared.set_enabled(call, "marketapp", number, {}, inputs)
         await shared.lock(call, "marketapp", number, inputs)
+
+    async def has_failed(self, call: Call, id_: str) -> bool:
+        """Whether it still cannot be used."""
+        return state_of(await call.zone.object("marketapp", int(id_))) not in USABLE
 
     async def read(self, call: Call, id_: str, old: Values | None) -> Values | None:
         """The appliance's properties."""
@@ -141,7 +146,7 @@ def is_ready(found: Object | None) -> bool:
             reason,
             "Correct origin_id or market_id; the next `pulumi up` replaces the appliance",
         )
-    return state in {"READY", "DISABLED"}
+    return state in USABLE
 
 
 def state_of(found: Object | None) -> str:

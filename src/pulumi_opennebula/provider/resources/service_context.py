@@ -37,6 +37,12 @@ class ServiceContextHandler(Handler):
     needs_flow = True
     settled_later = ("vmIds",)
 
+    def check_id(self, id_: str) -> None:
+        """Refuse what is not the number of a service and the name of a role."""
+        service, _, role = id_.partition(":")
+        if not (service.isdecimal() and role):
+            raise self.no_id(id_)
+
     def check(self, inputs: Values, findings: Findings) -> None:
         """Refuse variables that oned makes itself or could not take, and an acknowledgement that is none of them."""
         variables = inputs.get("variables")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
-from pulumi_opennebula.errors import NotFoundError
+from pulumi_opennebula.errors import NotFoundError, OpenNebulaError, RefusedError
 from pulumi_opennebula.provider.checks import Findings
 from pulumi_opennebula.provider.durations import seconds
 from pulumi_opennebula.provider.resources.base import Call
@@ -175,12 +176,16 @@ def is_locked(values: Values) -> bool:
 
 
 async def delete_object(call: Call, method: str, id_: int, old: Values, *arguments: Any) -> bool:
-    """Delete an object of oned; False where it was gone already."""
+    """Delete an object of oned; False where it was gone already. One that is in use is locked again."""
     try:
         await unlock(call, method, id_, old)
         await call.zone.oned.call(f"{method}.delete", id_, *arguments)
     except NotFoundError:
         return False
+    except RefusedError:
+        with suppress(OpenNebulaError):
+            await lock(call, method, id_, old)
+        raise
     return True
 
 

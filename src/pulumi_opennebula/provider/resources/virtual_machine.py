@@ -134,6 +134,10 @@ class VirtualMachineHandler(Handler):
         await shared.set_owner(call, "vm", int(id_), {}, inputs)
         await shared.lock(call, "vm", int(id_), inputs)
 
+    async def has_failed(self, call: Call, id_: str) -> bool:
+        """Whether it still does not run, nor waits to be released."""
+        return states.phase_of(await call.zone.object("vm", int(id_))) not in {Phase.RUNNING, Phase.HELD}
+
     async def read(self, call: Call, id_: str, old: Values | None) -> Values | None:
         """The VM's properties. One that is DONE is gone, although oned still answers for it."""
         body = await call.zone.object("vm", int(id_))

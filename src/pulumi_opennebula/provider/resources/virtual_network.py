@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from pulumi_opennebula.definitions.virtual_network import AR, VIRTUAL_NETWORK
-from pulumi_opennebula.errors import FailedObjectError
+from pulumi_opennebula.errors import FailedObjectError, OpenNebulaError, RefusedError
 from pulumi_opennebula.provider.checks import Findings
 from pulumi_opennebula.provider.resources import shared
 from pulumi_opennebula.provider.resources.base import Call, Handler
@@ -139,22 +140,33 @@ class VirtualNetworkHandler(Handler):
         body = await call.zone.object("vn", number) or {}
         text = render(updated(body, old, new, call.zone.settings.default_tags))
         await call.zone.oned.call("vn.update", number, text, 0)
-        await set_held(call, number, old, {**new, "holdIps": []} if not new.get("holdIps") else new)
+        # A range with an address on hold cannot be freed, and an address can be held only in a range that is there.
+        stays = {"holdIps": [ip for ip in old.get("holdIps") or [] if ip in (new.get("holdIps") or [])]}
+        await set_held(call, number, old, stays)
         async with call.zone.networks_changing[id_]:
             await set_ranges(call, number, old, new)
+        await set_held(call, number, stays, new)
         await self._set_clusters(call, number, new)
         await shared.set_owner(call, "vn", number, old, new)
         await shared.lock(call, "vn", number, new)
 
     async def delete(self, call: Call, id_: str, old: Values) -> None:
-        """Release holds, delete the network and wait until it is gone."""
+        """Release holds, delete the network and wait until it is gone; in use, it keeps holds and lock."""
         body = await call.zone.object("vn", int(id_))
         if body is None:
             return
         held = set(held_in(ranges_in(body)))
+        ours = {"holdIps": [ip for ip in old.get("holdIps") or [] if ip in held]}
         await shared.unlock(call, "vn", int(id_), old)
-        await set_held(call, int(id_), {"holdIps": [ip for ip in old.get("holdIps") or [] if ip in held]}, {})
-        if await shared.delete_object(call, "vn", int(id_), {}):
+        await set_held(call, int(id_), ours, {})
+        try:
+            deleted = await shared.delete_object(call, "vn", int(id_), {})
+        except RefusedError:
+            with suppress(OpenNebulaError):
+                await set_held(call, int(id_), {}, ours)
+                await shared.lock(call, "vn", int(id_), old)
+            raise
+        if deleted:
             await call.zone.networks.until(
                 id_,
                 lambda found: found is None,
