@@ -6,12 +6,14 @@ import argparse
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
 from flower_federation import operations_cli
 from flower_federation.certificate_source import from_outputs, names
 from flower_federation.control_certificate import CertificateFacts, check_lifetime, write_folder
+from flower_federation.heartbeat import under_way
 from flower_federation.terminal import terminal
 
 
@@ -38,7 +40,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    outputs = operations_cli.workplace().central_secrets()
+    outputs = _secrets()
     found = [from_outputs(outputs, name=name).facts for name in (None, *names(outputs))]
     if arguments.json:
         print(json.dumps([_document(facts) for facts in found], indent=2))
@@ -51,7 +53,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    certificate = from_outputs(operations_cli.workplace().central_secrets(), name=arguments.name)
+    certificate = from_outputs(_secrets(), name=arguments.name)
     facts = certificate.facts
     check_lifetime(facts, now=datetime.now(UTC))
     write_folder(arguments.output, certificate)
@@ -60,6 +62,11 @@ def _export(arguments: argparse.Namespace) -> int:
         f"its holder runs: federation connect --certificate {arguments.output}"
     )
     return 0
+
+
+def _secrets() -> dict[str, Any]:
+    with under_way("reading the centre's stack", operations_cli.say):
+        return operations_cli.workplace().central_secrets()
 
 
 def _document(facts: CertificateFacts) -> dict[str, str]:

@@ -27,6 +27,7 @@ from flower_federation import operations_cli
 from flower_federation.control_certificate import CertificateFacts, ControlCertificate, check_lifetime, read_folder
 from flower_federation.environment import Layout
 from flower_federation.errors import InputError, ToolError
+from flower_federation.heartbeat import under_way
 from flower_federation.runs_cli import write_flwr_home
 from flower_federation.setup import project_folder
 from flower_federation.tunnel import Opened, Tunnel
@@ -61,12 +62,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _connect(arguments: argparse.Namespace) -> int:
     check_port(arguments.port)
     place = operations_cli.workplace() if arguments.certificate is None else None
-    certificate = read_folder(arguments.certificate) if place is None else place.operator_certificate()
+    with under_way("reading the centre's stack", operations_cli.say):
+        certificate = read_folder(arguments.certificate) if place is None else place.operator_certificate()
     if arguments.endpoint:
         certificate = replace(certificate, endpoint=arguments.endpoint)
     facts = certificate.facts
     check_lifetime(facts, now=_now())
-    answer = ask_gateway(certificate)
+    with under_way(f"asking the gateway at {certificate.endpoint}", operations_cli.say):
+        answer = ask_gateway(certificate)
     layout = Layout(project=project_folder()) if place is None else place.layout
     # An activated clone's FLWR_HOME is the operator's, so that flwr needs nothing else.
     home = arguments.home or (default_home(layout, facts) if place is None else layout.flwr_home)

@@ -20,6 +20,7 @@ from components.roster import ZoneRoll, read_roll
 from flower_federation import operations_cli
 from flower_federation.command_values import write_output
 from flower_federation.errors import InputError
+from flower_federation.heartbeat import under_way
 from flower_federation.joining import (
     KEY_OUTPUT,
     Accepted,
@@ -82,10 +83,12 @@ def _invite(arguments: argparse.Namespace) -> int:
     federation, _ = choose(place.files, ())
     entry = invited(federation.central, arguments.zone)
     validity = parse_span(arguments.expires)
-    outputs = place.central_outputs()
+    with under_way("reading the centre's stack", operations_cli.say):
+        outputs = place.central_outputs()
+        key_pem = (place.stacks.secret_outputs(federation.central) or {}).get(KEY_OUTPUT)
     text = write_bundle(
         outputs,
-        key_pem=(place.stacks.secret_outputs(federation.central) or {}).get(KEY_OUTPUT),
+        key_pem=key_pem,
         zone=entry.name,
         now=datetime.now(UTC),
         validity=validity,
@@ -127,13 +130,10 @@ def _accept(arguments: argparse.Namespace) -> int:
     federation, _ = choose(place.files, ())
     central = federation.central
     text = _read(arguments.file)
-    accepted = judge_answer(
-        text,
-        what=arguments.file.name,
-        central=central,
-        outputs=place.central_outputs(),
-        others=[*_answered(central.invited), *_from_stacks(place, federation.zones, central)],
-    )
+    with under_way("reading the stacks", operations_cli.say):
+        outputs = place.central_outputs()
+        others = [*_answered(central.invited), *_from_stacks(place, federation.zones, central)]
+    accepted = judge_answer(text, what=arguments.file.name, central=central, outputs=outputs, others=others)
     entry = invited(central, accepted.answer.zone)
     _tell(accepted, entry)
     check_told(arguments.fingerprint or _ask(), accepted.answer)

@@ -25,10 +25,11 @@ from flower_federation.command_values import check_seconds, parse_run_config
 from flower_federation.control_certificate import ControlCertificate
 from flower_federation.environment import Layout, make_state, merged
 from flower_federation.errors import InputError, ToolError
+from flower_federation.heartbeat import Heartbeat, under_way
 from flower_federation.operations import FederationStatus, Operations, choose
 from flower_federation.runs import DEFAULT_TIMEOUT_S, RunRequest, run_app
-from flower_federation.runs_cli import App
-from flower_federation.runs_report import Refusal, Round, RunResult, rounds_table
+from flower_federation.runs_cli import App, check_app
+from flower_federation.runs_report import Round, RunResult, rounds_table
 from flower_federation.setup import is_offline, project_folder
 from flower_federation.stacks import StackFile, Stacks, read_stack_files
 from flower_federation.terminal import terminal
@@ -156,7 +157,17 @@ class Workplace:
 
     def run(self, app: App, run_config: Mapping[str, Any], timeout_s: float) -> RunResult:
         """Run an app on the federation; print each round as it ends, and nodes that refuse it."""
+        ended: list[Round] = []
+
+        def under_way(seconds: float) -> str:
+            return f"run under way, {len(ended) or 'no'} round{'s' * (len(ended) > 1)} ended ({seconds:.0f} s)"
+
+        def round_ended(found: Round) -> None:
+            ended.append(found)
+            heartbeat.say(str(found))
+
         with (
+            Heartbeat(under_way, say) as heartbeat,
             opened_tunnel(self.operator_certificate(), now=lambda: datetime.now(UTC)) as tunnel,
             tempfile.TemporaryDirectory(prefix="run-", dir=self.layout.state) as home,
         ):
@@ -169,7 +180,12 @@ class Workplace:
                 run_config=dict(run_config),
                 timeout_s=timeout_s,
             )
-            return run_app(request, environment=self.environment, on_round=tell_round, on_refusal=tell_refusal)
+            return run_app(
+                request,
+                environment=self.environment,
+                on_round=round_ended,
+                on_refusal=lambda refusal: heartbeat.say(f"round {refusal.number}: {refusal}"),
+            )
 
 
 def workplace(environ: Mapping[str, str] = os.environ) -> Workplace:
@@ -192,19 +208,6 @@ def workplace(environ: Mapping[str, str] = os.environ) -> Workplace:
             remedy="correct it, or unset it: commands then work on the clone that they belong to",
         )
     return Workplace(project=Path(root), environ=environ)
-
-
-def tell_round(ended: Round) -> None:
-    """Print one line for a round."""
-    say(
-        f"round {ended.number}: loss {ended.loss:.4f}, accuracy {ended.accuracy:.4f}, {ended.nodes} nodes, "
-        f"{ended.seconds:.1f} s"
-    )
-
-
-def tell_refusal(refusal: Refusal) -> None:
-    """Print one line for nodes that sent no result."""
-    say(f"round {refusal.number}: {refusal}")
 
 
 def ask_node_states(*, endpoint: str, ca_certificate: str, identity: ClientIdentity) -> Mapping[str, str]:
@@ -273,7 +276,8 @@ def _down(arguments: argparse.Namespace) -> int:
 def _status(arguments: argparse.Namespace) -> int:
     place = workplace()
     federation, _ = choose(place.files, ())
-    status, now = place.operations.status(federation), datetime.now(UTC)
+    with under_way("reading the stacks", say):
+        status, now = place.operations.status(federation), datetime.now(UTC)
     if arguments.json:
         print(json.dumps(status_document(status, now=now), indent=2))
     else:
@@ -292,6 +296,7 @@ def _run(arguments: argparse.Namespace) -> int:
     place = workplace()
     text = arguments.app or str(place.layout.project / EXAMPLE_APP)
     app = text if text.startswith("@") else Path(text).resolve()
+    check_app(app)
     result = place.run(app, config, arguments.timeout)
     if arguments.json:
         print(json.dumps(asdict(result), indent=2))

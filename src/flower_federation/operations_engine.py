@@ -29,12 +29,24 @@ class InterruptibleCommand(PulumiCommand):
         venv: The clone's control environment: its `bin/pulumi` is run, whatever PATH says.
         environment: The whole environment of the engine, program and plugins.
         grace_s: Seconds between the interrupt and the kill.
+        limit_s: After this many seconds a command is interrupted and counts as failed; None: it has its time.
+        say: Prints one line.
     """
 
-    def __init__(self, *, venv: Path, environment: Mapping[str, str], grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self,
+        *,
+        venv: Path,
+        environment: Mapping[str, str],
+        grace_s: float = GRACE_S,
+        limit_s: float | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
         super().__init__(root=str(venv), skip_version_check=True)
         self._environment = dict(environment)
         self._grace_s = grace_s
+        self._limit_s = limit_s
+        self._say = say
 
     def run(
         self,
@@ -49,6 +61,7 @@ class InterruptibleCommand(PulumiCommand):
         Raises:
             CommandError: It failed.
             KeyboardInterrupt: This process was interrupted; the engine has ended by then.
+            subprocess.TimeoutExpired: It was not done in its time; it has ended by then.
         """
         if "--non-interactive" not in args:
             args = ["--non-interactive", *args]
@@ -74,7 +87,7 @@ class InterruptibleCommand(PulumiCommand):
         try:
             for reader in readers:
                 reader.start()
-            process.wait()
+            process.wait(self._limit_s)
         except BaseException:
             self._stop(process)
             raise
@@ -89,6 +102,7 @@ class InterruptibleCommand(PulumiCommand):
 
     def _stop(self, process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGINT)
+        self._say(f"interrupted: the engine ends what is under way, in {self._grace_s:.0f} s at most")
         try:
             process.wait(timeout=self._grace_s)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from pulumi.automation import EngineEvent, OpType
 
+from flower_federation.heartbeat import Heartbeat
+
 QUIET_S = 2.0
 """Anything shorter than this gets no line of its own."""
-HEARTBEAT_S = 5.0
 
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
 _SHOWN = {OpType.CREATE: "created", OpType.UPDATE: "updated", OpType.DELETE: "deleted", OpType.REPLACE: "replaced"}
@@ -42,30 +43,28 @@ class OperationProgress:
 
     def __init__(self, stack: str, write: Callable[[str], None], clock: Callable[[], float]) -> None:
         self._stack = stack
-        self._write = write
         self._clock = clock
         self._running: dict[str, Running] = {}
+        self._asked = False
+        """Whether the program has asked for a resource."""
         self._mutex = threading.Lock()
-        self._stop = threading.Event()
-        self._heartbeat: threading.Thread | None = None
+        self.heartbeat = Heartbeat(self._under_way, write, clock)
         self.errors: list[str] = []
         """The engine's error messages, without its colours."""
 
     def __enter__(self) -> OperationProgress:
         """Begin to tell what takes long."""
-        self._heartbeat = threading.Thread(target=self._beat, daemon=True)
-        self._heartbeat.start()
+        self.heartbeat.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End; no line is printed after this."""
-        self._stop.set()
-        if self._heartbeat is not None:
-            self._heartbeat.join()
+        self.heartbeat.__exit__()
 
     def on_event(self, event: EngineEvent) -> None:
         """Take one event of the engine."""
         if event.resource_pre_event is not None:
+            self._asked = True
             metadata = event.resource_pre_event.metadata
             # Stacks and components last as long as what they hold, and that is told by itself.
             if metadata.op in _SHOWN and not metadata.type.startswith(_CONTAINERS):
@@ -81,13 +80,13 @@ class OperationProgress:
         elif event.diagnostic_event is not None:
             self._diagnostic(event.diagnostic_event.message, event.diagnostic_event.severity)
 
-    def tell_running(self) -> None:
-        """Print a line for the resource that has taken longest, if it is worth one."""
+    def _under_way(self, seconds: float) -> str:
+        """The resource that has taken longest; else that the operation goes on."""
         with self._mutex:
             slowest = min(self._running.values(), key=lambda running: running.since_s, default=None)
-            seconds = 0.0 if slowest is None else self._clock() - slowest.since_s
-        if slowest is not None and seconds >= QUIET_S:
-            self._write(f"{self._stack}: waiting for {slowest.label} ({seconds:.0f} s)")
+        if slowest is not None:
+            return f"{self._stack}: waiting for {slowest.label} ({self._clock() - slowest.since_s:.0f} s)"
+        return f"{self._stack}: {'working' if self._asked else 'engine and program start'} ({seconds:.0f} s)"
 
     def _finished(self, urn: str) -> None:
         with self._mutex:
@@ -95,7 +94,7 @@ class OperationProgress:
         if running is not None:
             seconds = self._clock() - running.since_s
             if seconds >= QUIET_S:
-                self._write(f"{self._stack}: {running.verb} {running.label} ({seconds:.1f} s)")
+                self.heartbeat.say(f"{self._stack}: {running.verb} {running.label} ({seconds:.1f} s)")
 
     def _diagnostic(self, message: str, severity: str) -> None:
         text = _COLOUR.sub("", message).strip()
@@ -105,11 +104,7 @@ class OperationProgress:
             if text not in self.errors:
                 self.errors.append(text)
         elif severity in ("warning", "info", "info#err"):
-            self._write(f"{self._stack}: {text}")
-
-    def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_S):
-            self.tell_running()
+            self.heartbeat.say(f"{self._stack}: {text}")
 
 
 def _label(urn: str) -> str:

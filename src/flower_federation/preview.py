@@ -26,8 +26,10 @@ from flower_federation.console import Console
 from flower_federation.demo import Demo
 from flower_federation.environment import Layout, variables
 from flower_federation.errors import InputError, MachineError, ToolError
+from flower_federation.heartbeat import under_way
 from flower_federation.operations import choose
-from flower_federation.operations_cli import Workplace
+from flower_federation.operations_cli import Workplace, say
+from flower_federation.operations_engine import CommandError, InterruptibleCommand
 from flower_federation.preview_report import (
     PreviewFormatError,
     StackPreview,
@@ -142,7 +144,8 @@ def compare(project: Path, base: str, *, environ: Mapping[str, str], console: Co
                 after = read_stack_files(scratch)
                 previews = []
                 for stack in filter(is_embedded, after):
-                    previews.append(_preview_stack(place, stack))
+                    with under_way(f"      {stack.name}: preview", console.line):
+                        previews.append(_preview_stack(place, stack))
                     step.note(f"{stack.name}: {summary(previews[-1])}")
                 step.done(f"{len(previews)} stacks")
             secrets = _secrets(place.layout, zones)
@@ -251,7 +254,8 @@ def _zones_of(scratch: Path, environ: Mapping[str, str]) -> Iterator[tuple[Workp
     console = Console(stream=sys.stderr, clock=time.monotonic, total=3, quiet=True)
     control = Zones(layout=place.layout, environment=place.environment, run=run_process, say=console.line)
     try:
-        Demo(place=place, run=run_process, console=console).prepare()
+        with under_way("scratch zones start", console.line):
+            Demo(place=place, run=run_process, console=console).prepare()
         yield place, zones
     finally:
         # Nobody else knows these zones, so that a second Ctrl-C must not leave them behind.
@@ -261,10 +265,11 @@ def _zones_of(scratch: Path, environ: Mapping[str, str]) -> Iterator[tuple[Workp
 
 
 def _preview_stack(place: Workplace, stack: StackFile) -> StackPreview:
-    pulumi = str(place.layout.bin / "pulumi")
-    _engine(place, stack, [pulumi, "stack", "select", "--create", "--stack", stack.name])
-    command = [pulumi, "preview", "--json", "--diff", "--non-interactive", "--stack", stack.name]
-    text = _engine(place, stack, command)
+    engine = InterruptibleCommand(
+        venv=place.layout.venv, environment=place.environment, limit_s=PREVIEW_TIMEOUT_S, say=say
+    )
+    _engine(engine, place, stack, ["stack", "select", "--create", "--stack", stack.name])
+    text = _engine(engine, place, stack, ["preview", "--json", "--diff", "--stack", stack.name])
     try:
         return parse_preview(stack.name, text)
     except PreviewFormatError as error:
@@ -276,25 +281,19 @@ def _preview_stack(place: Workplace, stack: StackFile) -> StackPreview:
         ) from error
 
 
-def _engine(place: Workplace, stack: StackFile, command: list[str]) -> str:
-    ended = subprocess.run(
-        command,
-        cwd=place.layout.project,
-        env=place.environment,
-        capture_output=True,
-        text=True,
-        timeout=PREVIEW_TIMEOUT_S,
-        check=False,
-    )
-    if ended.returncode != 0:
-        said = "\n".join((ended.stderr or ended.stdout).strip().splitlines()[-20:])
+def _engine(engine: InterruptibleCommand, place: Workplace, stack: StackFile, words: list[str]) -> str:
+    try:
+        return engine.run(words, str(place.layout.project), {}).stdout
+    except CommandError as error:
+        _, _, rest = str(error).partition("\n stdout: ")
+        out, _, err = rest.partition("\n stderr: ")
+        said = "\n".join((err.strip() or out.strip()).splitlines()[-20:])
         raise ToolError(
-            given=f"pulumi {command[1]} of {stack.name} ended with status {ended.returncode}:\n{said}",
+            given=f"pulumi {words[0]} of {stack.name} failed:\n{said}",
             rule="each stack of the working tree can be previewed on top of the base's",
             reason="a change that cannot be previewed cannot be reviewed",
             remedy=f"correct what it names in the working tree (stacks/Pulumi.{stack.name}.yaml, infra/, components/)",
-        )
-    return ended.stdout
+        ) from error
 
 
 def _secrets(layout: Layout, zones: Sequence[EmbeddedZone]) -> tuple[str, ...]:

@@ -74,6 +74,21 @@ def format_run_config(run_config: RunConfig) -> str:
     return " ".join(f"{_checked_key(key)}={_literal(key, value)}" for key, value in run_config.items())
 
 
+def check_app(app: App) -> None:
+    """See that a folder holds an app.
+
+    Raises:
+        InputError: It holds none.
+    """
+    if isinstance(app, Path) and not (app / "pyproject.toml").is_file():
+        raise InputError(
+            given=f"app folder {app}",
+            rule="must hold a pyproject.toml with a [tool.flwr.app] section",
+            reason="that is what Flower takes for an app",
+            remedy="Name the folder of an app, such as examples/breast_cancer, or one of a hub, @account/app==1.0.0",
+        )
+
+
 def submit(
     *,
     app: App,
@@ -97,13 +112,7 @@ def submit(
         InputError: `run_config` cannot be passed on, or there is no app in the folder `app`.
         SubmitError: the CLI or the SuperLink refused.
     """
-    if isinstance(app, Path) and not (app / "pyproject.toml").is_file():
-        raise InputError(
-            given=f"app folder {app}",
-            rule="must hold a pyproject.toml with a [tool.flwr.app] section",
-            reason="that is what Flower takes for an app",
-            remedy="Name the folder of an app, such as examples/breast_cancer, or one of a hub, @account/app==1.0.0",
-        )
+    check_app(app)
     argv: list[str | Path] = [flwr, "run", app, CONNECTION, "--format", "json"]
     if run_config:
         argv += ["--run-config", format_run_config(run_config)]

@@ -36,6 +36,12 @@ class Round:
     examples: int
     seconds: float
 
+    def __str__(self) -> str:
+        return (
+            f"round {self.number}: loss {self.loss:.4f}, accuracy {self.accuracy:.4f}, {self.nodes} nodes, "
+            f"{self.seconds:.1f} s"
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:

@@ -149,7 +149,7 @@ class Stacks:
         self._environment = dict(environment)
         self._say = say
         self._clock = clock
-        self._command = InterruptibleCommand(venv=layout.venv, environment=self._environment)
+        self._command = InterruptibleCommand(venv=layout.venv, environment=self._environment, say=say)
         self._workspace = automation.LocalWorkspace(
             work_dir=str(layout.project), pulumi_command=self._command, env_vars={}
         )

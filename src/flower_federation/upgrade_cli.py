@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flower_federation import operations_cli
 from flower_federation.command_values import check_seconds
 from flower_federation.errors import InputError
+from flower_federation.heartbeat import under_way
 from flower_federation.operations import choose
 from flower_federation.operations_cli import say
 from flower_federation.stacks import StackFile
@@ -69,11 +70,15 @@ def _upgrade(arguments: argparse.Namespace) -> int:
             place.stacks.up(stack, exclude=former)
         request = request_of(stack, place.stacks.outputs(stack), arguments)
 
-        async def work(zone: Zone, request: Request = request) -> Report:
-            return await upgrade_role(zone, request, say)
-
         settings = zone_settings(stack=stack.name, project=place.layout.project, environ=os.environ)
-        report = reports[stack.name] = in_zone(settings, work)
+        with under_way(f"{stack.name}: VMs are brought to their image", say) as heartbeat:
+
+            async def work(
+                zone: Zone, request: Request = request, say: Callable[[str], None] = heartbeat.say
+            ) -> Report:
+                return await upgrade_role(zone, request, say)
+
+            report = reports[stack.name] = in_zone(settings, work)
         if report.rolled_back:
             break
         if former:

@@ -142,10 +142,10 @@ def test_what_takes_long_is_told_while_it_runs_and_when_it_ends() -> None:
 
     progress.on_event(event("resourcePreEvent"))
     clock.now = 7.0
-    progress.tell_running()
+    progress.heartbeat.tick()
     clock.now = 9.0
     progress.on_event(event("resOutputsEvent"))
-    progress.tell_running()
+    progress.heartbeat.tick()
 
     assert lines == [
         "berlin: waiting for Service berlin-service (7 s)",
@@ -159,7 +159,7 @@ def test_what_is_quick_gets_no_line() -> None:
 
     progress.on_event(event("resourcePreEvent"))
     clock.now = 1.0
-    progress.tell_running()
+    progress.heartbeat.tick()
     progress.on_event(event("resOutputsEvent"))
 
     assert lines == []
@@ -172,9 +172,20 @@ def test_a_component_is_not_waited_for_besides_what_it_holds() -> None:
     component = {"op": "create", "urn": URN, "type": "flower:index:FlowerSupernodePool", "provider": "p"}
     progress.on_event(event("resourcePreEvent", metadata=component))
     clock.now = 60.0
-    progress.tell_running()
+    progress.heartbeat.tick()
 
-    assert lines == []
+    assert lines == ["berlin: working (60 s)"]
+
+
+def test_an_engine_that_says_nothing_yet_is_told_to_work_after_two_seconds_and_then_every_five() -> None:
+    clock, lines = Clock(), list[str]()
+    progress = progress_at(clock, lines)
+
+    for second in range(14):
+        clock.now = float(second)
+        progress.heartbeat.tick()
+
+    assert lines == [f"berlin: engine and program start ({seconds} s)" for seconds in (2, 7, 12)]
 
 
 def test_warnings_are_shown_and_errors_are_kept_without_colours() -> None:
