@@ -11,12 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from flower_appliance.audit_chain import Fault, Head, Verdict, check_chain
 from flower_appliance.audit_segments import segments
 from flower_federation.errors import InputError
-from flower_federation.terminal import terminal
+from flower_federation.terminal import table, terminal
 
 MOST_FAULTS = 20
 
@@ -87,16 +85,16 @@ def _show(arguments: argparse.Namespace) -> int:
         for line in found:
             print(json.dumps(line, sort_keys=True))
         return 0
-    table = Table("seq", "time (UTC)", "who", "role", "action", "outcome", "what")
+    shown = table("seq", "time (UTC)", "who", "role", "action", "outcome", "what")
     for line in found:
         actor = line.get("actor") or {}
         ids = " ".join(f"{name} {line[name]}" for name in ("run", "node") if name in line)
         who = actor.get("name") or line.get("source") or "the machine"
         what = " ".join(filter(None, (ids, line.get("reason", ""))))
-        table.add_row(
+        shown.add_row(
             str(line["seq"]), line["time"][:19], who, actor.get("role", ""), line["action"], line["outcome"], what
         )
-    terminal().print(table)
+    terminal().print(shown)
     return 0
 
 

@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from flower_federation import operations_cli
 from flower_federation.certificate_source import from_outputs, names
 from flower_federation.control_certificate import CertificateFacts, check_lifetime, write_folder
 from flower_federation.heartbeat import under_way
-from flower_federation.terminal import terminal
+from flower_federation.terminal import table, terminal
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,10 +43,10 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([_document(facts) for facts in found], indent=2))
         return 0
-    table = Table("name", "role", "until (UTC)", "serial")
+    shown = table("name", "role", "until (UTC)", "serial")
     for facts in found:
-        table.add_row(facts.name, facts.role, f"{facts.not_after:%Y-%m-%d %H:%M}", facts.serial)
-    terminal().print(table)
+        shown.add_row(facts.name, facts.role, f"{facts.not_after:%Y-%m-%d %H:%M}", facts.serial)
+    terminal().print(shown)
     return 0
 
 

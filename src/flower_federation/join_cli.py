@@ -175,7 +175,7 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            given=f"{path} ({type(error).__name__})",
+            given=f"{path}: {(error.strerror if isinstance(error, OSError) else '') or 'not text in UTF-8'}",
             rule="it is a file that can be read, as federation answer wrote it",
             reason="the zone's keys come from nowhere else",
             remedy="name the file that the zone's operator sent",

@@ -32,7 +32,7 @@ from flower_federation.runs_cli import App, check_app
 from flower_federation.runs_report import Round, RunResult, rounds_table
 from flower_federation.setup import is_offline, project_folder
 from flower_federation.stacks import StackFile, Stacks, read_stack_files
-from flower_federation.terminal import terminal
+from flower_federation.terminal import table, terminal
 from flower_federation.tunnel import opened_tunnel
 from pulumi_flower.control import ControlClient, NodeState
 from pulumi_flower.errors import FlowerError
@@ -330,34 +330,34 @@ def status_document(status: FederationStatus, *, now: datetime) -> dict[str, Any
 
 def stacks_table(status: FederationStatus) -> Table:
     """Stacks for a terminal."""
-    table = Table("stack", "kind", "state", "what it says")
+    shown = table("stack", "kind", "state", "what it says")
     for entry in status.stacks:
-        table.add_row(entry.stack.name, entry.stack.kind, _state(entry.outputs), _summary(entry.stack, entry.outputs))
-    return table
+        shown.add_row(entry.stack.name, entry.stack.kind, _state(entry.outputs), _summary(entry.stack, entry.outputs))
+    return shown
 
 
 def nodes_table(status: FederationStatus) -> Table:
     """Nodes for a terminal: what zones bring, and what the SuperLink says of it."""
-    table = Table("node", "partition", "state")
+    shown = table("node", "partition", "state")
     known = dict(status.nodes)
     asked = status.trouble is None and status.central_outputs
     unlisted = "not enrolled" if asked else "unknown" if status.central_outputs else "see the centre"
     for entry in status.stacks:
         for node in (entry.outputs or {}).get("nodes", ()):
             state = known.pop(node["name"], unlisted)
-            table.add_row(node["name"], str(int(node["partition_id"])), state)
+            shown.add_row(node["name"], str(int(node["partition_id"])), state)
     for name, state in sorted(known.items()):
-        table.add_row(name, "-", f"{state}, in no zone's stack")
-    return table
+        shown.add_row(name, "-", f"{state}, in no zone's stack")
+    return shown
 
 
 def certificates_table(status: FederationStatus, *, now: datetime) -> Table:
     """Ends of certificates for a terminal, the nearest first."""
-    table = Table("certificate", "sha256", "ends (UTC)", "days left")
+    shown = table("certificate", "sha256", "ends (UTC)", "days left")
     for end in certificate_ends(status.central_outputs, now=now):
         days = str(end.days_left) if end.days_left > WARN_WITHIN_DAYS else f"{end.days_left}, due for renewal"
-        table.add_row(end.certificate, end.sha256[:16], f"{end.expires_at:%Y-%m-%d %H:%M}", days)
-    return table
+        shown.add_row(end.certificate, end.sha256[:16], f"{end.expires_at:%Y-%m-%d %H:%M}", days)
+    return shown
 
 
 def _state(outputs: Mapping[str, Any] | None) -> str:

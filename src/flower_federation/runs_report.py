@@ -12,6 +12,8 @@ from typing import Any
 
 from rich.table import Table
 
+from flower_federation.terminal import table
+
 _NOT_VERIFIED = 7
 """INVALID_FAB of flwr 1.41.0's ErrorCode: the node did not run the app, because nobody whom it trusts has signed it."""
 
@@ -146,12 +148,11 @@ class LineReader:
 
 def rounds_table(result: RunResult) -> Table:
     """The rounds of a run, for a terminal."""
-    table = Table(title=f"run {result.run_id}: {result.status} in {result.seconds:.0f} s")
-    for heading in ("round", "loss", "accuracy", "nodes", "test rows", "seconds"):
-        table.add_column(heading, justify="right")
+    headings = ("round", "loss", "accuracy", "nodes", "test rows", "seconds")
+    shown = table(*headings, title=f"run {result.run_id}: {result.status} in {result.seconds:.0f} s", numbers=True)
     for cells in _cells(result.rounds):
-        table.add_row(*cells)
-    return table
+        shown.add_row(*cells)
+    return shown
 
 
 def _cells(rounds: Sequence[Round]) -> list[tuple[str, ...]]:

@@ -53,7 +53,19 @@ def zone_settings(*, stack: str | None, project: Path, environ: Mapping[str, str
             values["username"], values["password"] = read_one_auth(auth)
         return settings_of(values, environment)
     except OpenNebulaError as error:
-        raise translated(error) from error
+        refused = translated(error)
+        if error.value.endswith(" is missing"):
+            refused = InputError(given=error.value, rule=error.rule, reason=error.reason, remedy=_where(stack))
+        raise refused from error
+
+
+def _where(stack: str | None) -> str:
+    """Where commands, which are no Pulumi program, look for a zone and for a login."""
+    login = "OPENNEBULA_USERNAME and OPENNEBULA_PASSWORD, or ONE_AUTH"
+    if stack is None:
+        return f"name a stack with --stack, or set OPENNEBULA_ENDPOINT (or ONE_XMLRPC), and {login}"
+    file = f"{STACKS_FOLDER}/Pulumi.{stack}.yaml"
+    return f"set it in {file} (oneAuthFile for a login), or set {login}; a password that the file encrypts is not read"
 
 
 def in_zone(settings: ZoneSettings, work: Callable[[Zone], Awaitable[_Result]]) -> _Result:
@@ -90,7 +102,7 @@ def _stack_config(stack: str, project: Path) -> dict[str, Any]:
             found.name.removeprefix("Pulumi.").removesuffix(".yaml") for found in path.parent.glob("Pulumi.*.yaml")
         )
         raise InputError(
-            given=f"stack {stack!r}: {type(error).__name__}",
+            given=f"stack {stack!r}: its file {'cannot be read' if isinstance(error, OSError) else 'has no config'}",
             rule=f"it is a stack with a file in {STACKS_FOLDER}/: {', '.join(known) or 'none'}",
             reason="its file says where the zone is",
             remedy="name one of these, or leave --stack out and set OPENNEBULA_ENDPOINT and the like",

@@ -233,5 +233,5 @@ def test_a_stack_says_where_its_zone_is(
     assert json.loads(capsys.readouterr().out) == []
     with pytest.raises(InputError, match="a file in stacks/: here"):
         run({}, tmp_path, "list", "--stack", "there")
-    with pytest.raises(InputError, match="endpoint is missing"):
+    with pytest.raises(InputError, match=r"endpoint is missing[\s\S]*name a stack with --stack"):
         run({}, tmp_path, "list")

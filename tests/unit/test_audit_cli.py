@@ -135,3 +135,21 @@ def test_a_line_whose_parts_are_of_another_kind_is_refused_with_its_place(
 
     assert main(["audit", "show", str(path)]) == 2
     assert f"{path}:1: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", [None, "50"])
+def test_nothing_of_a_line_is_left_out_for_want_of_room(
+    columns: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    line = {"seq": 1, "time": "2026-11-24T08:00:00Z", "action": "register", "outcome": "done", "node": "9" * 20}
+    path = tmp_path / "audit.jsonl"
+    path.write_text(f"{json.dumps(line)}\n")
+
+    assert main(["audit", "show", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("9") == 20
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    assert (f"node {'9' * 20}" in shown) is (columns is None)
