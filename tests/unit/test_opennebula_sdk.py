@@ -144,3 +144,30 @@ def test_the_provider_password_is_a_secret_even_where_the_program_forgot_to_say_
         assert "caFile" not in inputs
 
     run(program)
+
+
+@pytest.mark.parametrize(
+    ("make", "said", "expected"),
+    [
+        (lambda opts: opennebula.Template("x", opts=opts), None, True),
+        (lambda opts: opennebula.Template("x", opts=opts), False, False),
+        (lambda opts: opennebula.ServiceTemplate("x", template="{}", opts=opts), None, None),
+    ],
+    ids=["by its name", "unless the program says how", "a type whose names may repeat"],
+)
+def test_what_cannot_be_there_twice_is_deleted_before_it_is_replaced(
+    engine: Engine, make: Callable[[pulumi.ResourceOptions], Any], said: bool | None, expected: bool | None
+) -> None:
+    seen: list[bool | None] = []
+
+    def note(args: pulumi.ResourceTransformationArgs) -> None:
+        seen.append(args.opts.delete_before_replace)
+
+    given = pulumi.ResourceOptions(delete_before_replace=said, transformations=[note])
+
+    async def program() -> None:
+        make(given)
+
+    run(program)
+    assert seen == [expected]
+    assert given.delete_before_replace is said, "the program's own options are not changed"

@@ -303,6 +303,7 @@ def _resource_class(resource: Resource) -> str:
         f' = pulumi.property("{item.name}")\n{_docstring(item.description)}'
         for item in resource.properties
     )
+    unique = "    unique = True\n" if resource.unique_name else ""
     return f'''class {resource.name}(OpenNebulaResource):
 {_docstring_start(resource.description)}
 
@@ -311,7 +312,7 @@ def _resource_class(resource: Resource) -> str:
 
     resource_type = "{resource.token}"
     arguments_type = {resource.name}Args
-
+{unique}
 {outputs}
     @overload
     def __init__(

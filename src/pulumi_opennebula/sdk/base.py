@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
 import pulumi
@@ -29,10 +30,14 @@ class OpenNebulaResource(pulumi.CustomResource):
 
     resource_type: ClassVar[str]
     arguments_type: ClassVar[type[Any]]
+    unique: ClassVar[bool] = False
+    """Whether OpenNebula refuses a second one of the same name or addresses beside it."""
 
     def __init__(self, resource_name: str, *args: Any, **keywords: Any) -> None:
         """Declare the resource; see the subclass for its arguments."""
         given, opts = _split(self.arguments_type, resource_name, args, keywords)
+        if self.unique:
+            opts = _deleted_first(opts)
         # An output that is not among the properties would never be resolved: each is listed, without a value.
         properties: Any = object.__new__(self.arguments_type)
         every = dict.fromkeys(type(self).__annotations__)
@@ -86,6 +91,18 @@ def call_output(
     """Call a function of the provider when its arguments are known."""
     given = {name: value for name, value in values.items() if value is not None}
     return pulumi.runtime.invoke_output(token, given, opts=opts, typ=type_)
+
+
+def _deleted_first(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+    """Options under which a replacement deletes the old object first, where they do not say how.
+
+    The provider says so, too; but the engine (3.259) does not ask it about `pulumi up --replace` and the options
+    `replace_on_changes` and `replace_with`.
+    """
+    found = pulumi.ResourceOptions() if opts is None else copy.copy(opts)
+    if found.delete_before_replace is None:
+        found.delete_before_replace = True
+    return found
 
 
 def _split(

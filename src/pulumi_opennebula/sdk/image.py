@@ -119,6 +119,7 @@ class Image(OpenNebulaResource):
 
     resource_type = "opennebula:index/image:Image"
     arguments_type = ImageArgs
+    unique = True
 
     name: pulumi.Output[str] = pulumi.property("name")
     """Name; the resource's name where absent."""

@@ -281,6 +281,7 @@ class Marketplace(OpenNebulaResource):
 
     resource_type = "opennebula:index/marketplace:Marketplace"
     arguments_type = MarketplaceArgs
+    unique = True
 
     name: pulumi.Output[str] = pulumi.property("name")
     """Name; the resource's name where absent."""

@@ -114,6 +114,7 @@ class MarketplaceAppliance(OpenNebulaResource):
 
     resource_type = "opennebula:index/marketplaceAppliance:MarketplaceAppliance"
     arguments_type = MarketplaceApplianceArgs
+    unique = True
 
     name: pulumi.Output[str] = pulumi.property("name")
     """Name; the resource's name where absent."""

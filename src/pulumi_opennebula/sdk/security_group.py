@@ -113,6 +113,7 @@ class SecurityGroup(OpenNebulaResource):
 
     resource_type = "opennebula:index/securityGroup:SecurityGroup"
     arguments_type = SecurityGroupArgs
+    unique = True
 
     name: pulumi.Output[str] = pulumi.property("name")
     """Name; the resource's name where absent."""

@@ -106,6 +106,7 @@ class Template(OpenNebulaResource):
 
     resource_type = "opennebula:index/template:Template"
     arguments_type = TemplateArgs
+    unique = True
 
     name: pulumi.Output[str] = pulumi.property("name")
     """Name; the resource's name where absent."""

@@ -129,6 +129,7 @@ class VirtualMachine(OpenNebulaResource):
 
     resource_type = "opennebula:index/virtualMachine:VirtualMachine"
     arguments_type = VirtualMachineArgs
+    unique = True
 
     name: pulumi.Output[str] = pulumi.property("name")
     """Name; the resource's name where absent."""

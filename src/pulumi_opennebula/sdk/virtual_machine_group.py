@@ -99,6 +99,7 @@ class VirtualMachineGroup(OpenNebulaResource):
 
     resource_type = "opennebula:index/virtualMachineGroup:VirtualMachineGroup"
     arguments_type = VirtualMachineGroupArgs
+    unique = True
 
     name: pulumi.Output[str] = pulumi.property("name")
     """Name; the resource's name where absent."""

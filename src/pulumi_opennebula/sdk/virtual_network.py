@@ -193,6 +193,7 @@ class VirtualNetwork(OpenNebulaResource):
 
     resource_type = "opennebula:index/virtualNetwork:VirtualNetwork"
     arguments_type = VirtualNetworkArgs
+    unique = True
 
     name: pulumi.Output[str] = pulumi.property("name")
     """Name; the resource's name where absent."""

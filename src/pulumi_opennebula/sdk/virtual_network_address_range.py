@@ -83,6 +83,7 @@ class VirtualNetworkAddressRange(OpenNebulaResource):
 
     resource_type = "opennebula:index/virtualNetworkAddressRange:VirtualNetworkAddressRange"
     arguments_type = VirtualNetworkAddressRangeArgs
+    unique = True
 
     virtual_network_id: pulumi.Output[int] = pulumi.property("virtualNetworkId")
     """Id of the network that the range belongs to."""
