@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,12 @@ def test_every_public_name_of_the_package_is_importable_and_listed() -> None:
     names = set(pulumi_opennebula.sdk.__all__)
     assert {"Provider", "Template", "TemplateNicArgs", "Service", "get_virtual_machines_output"} <= names
     assert all(hasattr(pulumi_opennebula, name) for name in names)
+    assert names <= set(dir(pulumi_opennebula))
+    with pytest.raises(AttributeError, match="Tmplate"):
+        _ = pulumi_opennebula.Tmplate
+
+
+def test_the_plugin_starts_without_the_classes_of_programs() -> None:
+    program = "import sys, pulumi_opennebula.provider.plugin; print('pulumi_opennebula.sdk' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
