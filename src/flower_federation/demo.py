@@ -31,6 +31,7 @@ from flower_federation.operations import choose
 from flower_federation.operations_cli import EXAMPLE_APP, Workplace, say, workplace
 from flower_federation.processes import Runner, require, run_process
 from flower_federation.runs_report import RunResult, rounds_table
+from flower_federation.stacks import StackFile
 from flower_federation.terminal import terminal
 from flower_federation.zones import ZONES_FOLDER, EmbeddedZone, Zones, embedded_zones, is_embedded
 
@@ -87,12 +88,11 @@ def _demo(arguments: argparse.Namespace) -> int:
     if containers is not None:
         if arguments.down and not containers.project.exists():
             say("nothing of the demo is left")
-            return 0
+            return _told_down((), None, as_json=arguments.json)
         place = _containers_place(containers, place, console, image=not arguments.down)
     demo = Demo(place=place, run=run_process, console=console, containers=containers)
     if arguments.down:
-        demo.down()
-        return 0
+        return _told_down(demo.down(), kept_of(place.layout), as_json=arguments.json)
     result = demo.up()
     if arguments.json:
         print(json.dumps(asdict(result), indent=2))
@@ -100,6 +100,17 @@ def _demo(arguments: argparse.Namespace) -> int:
         terminal().print(rounds_table(result))
         print(f"\nfrom start to result: {time.monotonic() - started:.0f} s\n")
         print(NEXT if containers is None else NEXT_CONTAINERS.format(shell=containers.shell()))
+    return 0
+
+
+def kept_of(layout: Layout) -> Path | None:
+    """What of a clone's state is there still: something of other federations is in it."""
+    return layout.state if layout.state.exists() else None
+
+
+def _told_down(stacks: Sequence[str], kept: Path | None, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"removed": list(stacks), "kept": None if kept is None else str(kept)}))
     return 0
 
 
@@ -152,6 +163,9 @@ class Demo:
         if self.left_alone:
             say(f"{', '.join(self.left_alone)}: on no embedded zone, and left alone")
         self.prepare()
+        for stack in chosen:
+            # Plain `pulumi` left it there, and `--down` of a version before, or a hand, took the passphrase away.
+            self._drop_salt(stack)
         with self._console.step("stacks, enrolment, nodes online") as step:
             nodes = place.operations.up(federation, chosen)
             step.done(f"online: {', '.join(nodes)}")
@@ -174,22 +188,35 @@ class Demo:
                 step.note(f"{zone.name}: {zone.address}")
             step.done(f"{len(zones)} answering")
 
-    def down(self) -> None:
-        """Stop the zones and remove what the demo made; stacks of other federations stay."""
+    def down(self) -> tuple[str, ...]:
+        """Stop the zones and remove what the demo made; stacks of other federations stay.
+
+        Returns:
+            Names of the stacks that were there.
+        """
         place = self._place
         zones = self._embedded()
         # With a zone goes everything in it: its stacks need not be destroyed resource by resource, only forgotten.
+        removed: list[str] = []
         for zone in zones:
             self._zones.stop(zone)
         for stack in place.files:
             if place.stacks.forget(stack):
+                removed.append(stack.name)
                 say(f"stack {stack.name}: removed")
+            self._drop_salt(stack)
         for folder in removable(place.layout, [zone.state for zone in zones]):
             shutil.rmtree(folder, ignore_errors=False)
         if self._containers is not None:
             remove_network(self._containers, run=self._run, env=place.environment)
             shutil.rmtree(self._containers.project)
-        say("nothing of the demo is left" if not place.layout.state.exists() else f"kept: {place.layout.state}")
+        kept = kept_of(place.layout)
+        say("nothing of the demo is left" if kept is None else f"kept, with stacks of other federations: {kept}")
+        return tuple(removed)
+
+    def _drop_salt(self, stack: StackFile) -> None:
+        if self._place.stacks.drop_salt(stack):
+            say(f"stacks/Pulumi.{stack.name}.yaml: without the salt of a passphrase that is gone")
 
     def _embedded(self) -> tuple[EmbeddedZone, ...]:
         zones = embedded_zones(self._place.files, self._place.layout)

@@ -40,7 +40,7 @@ from flower_federation.preview_report import (
 )
 from flower_federation.processes import interrupts_noted, run_process
 from flower_federation.setup import project_folder
-from flower_federation.stacks import STACKS_FOLDER, StackFile, read_stack_files
+from flower_federation.stacks import STACKS_FOLDER, StackFile, drop_salt, read_stack_files
 from flower_federation.zones import EmbeddedZone, Zones, embedded_zones, is_embedded
 
 PREVIEW_TIMEOUT_S = 300.0
@@ -130,6 +130,7 @@ def compare(project: Path, base: str, *, environ: Mapping[str, str], console: Co
         scratch.mkdir(mode=0o700)
         with console.step(f"files of {base}") as step:
             _export(project, commit, scratch)
+            _without_salts(scratch)
             for name in (".venv", ".flower-env"):
                 (scratch / name).symlink_to((project / name).resolve())
             step.done(commit[:12])
@@ -140,6 +141,7 @@ def compare(project: Path, base: str, *, environ: Mapping[str, str], console: Co
                 step.done(f"{len(chosen)} stacks, {len(nodes)} nodes online")
             with console.step("files of the working tree"):
                 _replace_files(project, scratch)
+                _without_salts(scratch)
             with console.step("previews") as step:
                 after = read_stack_files(scratch)
                 previews = []
@@ -335,6 +337,12 @@ def _replace_files(project: Path, scratch: Path) -> None:
         if source.exists() or source.is_symlink():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _without_salts(scratch: Path) -> None:
+    """A salt in a stack file is of the clone's passphrase; the scratch stacks have one of their own."""
+    for path in (scratch / STACKS_FOLDER).glob("Pulumi.*.yaml"):
+        drop_salt(path)
 
 
 def _git(project: Path, *arguments: str, given: str) -> str:

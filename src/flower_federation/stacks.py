@@ -115,8 +115,9 @@ def _read_stack_file(path: Path) -> StackFile:
             uploads_image="path" in (config.get("image") or {}),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"has no {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(
-            given=f"{path.name}: {type(error).__name__}: {error}",
+            given=f"{path.name}: {what}",
             rule=f"a stack file is YAML with config, and in it {PROJECT}:kind, one of {', '.join(KINDS)}",
             reason="the order of operations follows from the kinds of the stacks",
             remedy=f"correct stacks/{path.name}; stacks/README.md shows what each kind needs",
@@ -248,6 +249,14 @@ class Stacks:
             self._workspace.remove_stack(stack.name, force=True, preserve_config=True)
         return True
 
+    def drop_salt(self, stack: StackFile) -> bool:
+        """Take the salt out of the file of a stack that does not exist; whether there was one that could go.
+
+        It is of the passphrase that the stack had, and with another one the engine would not make the stack again.
+        """
+        path = self._file(stack)
+        return f"{_SALT}:" in path.read_text(encoding="utf-8") and not self.exists(stack) and drop_salt(path)
+
     def config(self, stack: StackFile) -> Mapping[str, Any]:
         """What the stack's file says, without the project's prefix."""
         document = yaml.safe_load(self._file(stack).read_text(encoding="utf-8")) or {}
@@ -300,6 +309,29 @@ class Stacks:
             reason="what it says above",
             remedy=f"correct what it names and run again; details: pulumi preview --diff -s {stack.name}",
         )
+
+
+def drop_salt(path: Path) -> bool:
+    """Take the salt of a passphrase that is gone, or another's, out of a stack file; whether that could be done.
+
+    With values that were encrypted with it in the file it stays: they are lost with the passphrase, which is for the
+    engine to say.
+
+    Args:
+        path: The file.
+    """
+    text = path.read_text(encoding="utf-8")
+    if f"{_SALT}:" not in text or _has_encrypted(yaml.safe_load(text)):
+        return False
+    kept = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(f"{_SALT}:"))
+    path.write_text(kept, encoding="utf-8")
+    return True
+
+
+def _has_encrypted(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "secure" in value or any(_has_encrypted(each) for each in value.values())
+    return isinstance(value, list) and any(_has_encrypted(each) for each in value)
 
 
 def without_new_salt(before: str, after: str) -> str:

@@ -14,6 +14,7 @@ from flower_federation.preview import (
     SUMMARY_FILE,
     Report,
     _own_environment,
+    _without_salts,
     commit_of,
     compare,
     make_output,
@@ -104,3 +105,12 @@ def test_the_scratch_stacks_use_nothing_that_the_caller_has_chosen_for_others(tm
 def test_a_stack_of_a_real_cloud_is_named_as_not_compared() -> None:
     text = whole(replace(report(), foreign=("rome-hospital",)))
     assert "Stack `rome-hospital` is on no embedded zone; `pulumi preview -s rome-hospital`" in text
+
+
+def test_the_scratch_stacks_get_no_salt_of_the_clones_passphrase(tmp_path: Path) -> None:
+    (tmp_path / "stacks").mkdir()
+    stack = tmp_path / "stacks" / "Pulumi.here.yaml"
+    stack.write_text("config:\n  flower-federation:kind: zone\nencryptionsalt: v1:abc=:v1:def=\n")
+
+    _without_salts(tmp_path)
+    assert "encryptionsalt" not in stack.read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from flower_federation import cli
+from flower_federation import cli, demo
 from flower_federation.command_values import parse_run_config
 from flower_federation.console import Console
 from flower_federation.demo import Demo, removable
@@ -218,6 +219,7 @@ class Place:
         self.stacks = self.operations = self
         self.brought_up: list[str] = []
         self.forgotten: list[str] = []
+        self.salt_dropped: list[str] = []
 
     def up(self, federation: Federation, chosen: Sequence[StackFile]) -> tuple[str, ...]:
         known = (federation.own_central, *federation.zones)
@@ -228,6 +230,10 @@ class Place:
     def forget(self, stack: StackFile) -> bool:
         self.forgotten.append(stack.name)
         return True
+
+    def drop_salt(self, stack: StackFile) -> bool:
+        self.salt_dropped.append(stack.name)
+        return False
 
     def run(self, *_: object) -> RunResult:
         return RunResult(run_id="1", status="finished:completed", rounds=(), seconds=1.0)
@@ -242,10 +248,11 @@ def test_the_demo_brings_up_and_forgets_no_stack_of_a_real_cloud_beside_its_own(
     place = Place(tmp_path, CENTRE, ZONE, HOSPITAL, INHERITED)
 
     demo_of(place).up()
-    demo_of(place).down()
+    assert demo_of(place).down() == ("c", "z")
 
     assert place.brought_up == ["c", "z"]
     assert place.forgotten == ["c", "z"], "a stack that is forgotten leaves its VMs to nobody"
+    assert place.salt_dropped == ["c", "z"] * 2, "the passphrase goes with the state, and the next one is another"
 
 
 def test_zones_of_the_demo_whose_centre_is_a_real_cloud_are_not_brought_up(tmp_path: Path) -> None:
@@ -255,3 +262,15 @@ def test_zones_of_the_demo_whose_centre_is_a_real_cloud_are_not_brought_up(tmp_p
     with pytest.raises(InputError, match=r"all of kind zone[\s\S]*Pulumi\.madrid-central\.yaml"):
         demo_of(place).up()
     assert place.brought_up == []
+
+
+def test_down_tells_what_it_removed_as_json_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(tmp_path, CENTRE, ZONE)
+    place.layout.state.mkdir()
+    monkeypatch.setattr(demo, "workplace", lambda: place)
+
+    assert cli.main(["demo", "--down", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"removed": ["c", "z"], "kept": None}
+    assert not place.layout.state.exists()

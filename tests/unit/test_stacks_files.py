@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flower_federation.errors import InputError
-from flower_federation.stacks import Changes, read_stack_files, without_new_salt
+from flower_federation.stacks import Changes, drop_salt, read_stack_files, without_new_salt
 from flower_federation.stacks_table import flatten, render, table
 from infra.central_settings import CentralSettings
 from infra.zone_settings import ZoneSettings
@@ -111,3 +111,31 @@ def test_nested_settings_are_named_by_their_path() -> None:
 def test_changes_are_told_in_words() -> None:
     assert str(Changes(created=0, updated=0, replaced=0, deleted=0, unchanged=9)) == "unchanged"
     assert str(Changes(created=2, updated=1, replaced=0, deleted=3, unchanged=9)) == "2 created, 1 updated, 3 deleted"
+
+
+SETTINGS = "config:\n  # a comment\n  flower-federation:kind: zone\n"
+
+
+def test_a_salt_goes_with_its_passphrase_and_nothing_else_changes(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_text(SETTINGS + SALT)
+
+    assert drop_salt(path)
+    assert path.read_text() == SETTINGS
+    assert not drop_salt(path)
+
+
+@pytest.mark.parametrize(
+    "encrypted",
+    [
+        "  flower-federation:password:\n    secure: v1:abc\n",
+        "  flower-federation:data:\n    url:\n      secure: v1:abc\n",
+        "  flower-federation:list:\n    - secure: v1:abc\n",
+    ],
+)
+def test_a_salt_that_encrypted_a_value_stays(encrypted: str, tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_text(SETTINGS + encrypted + SALT)
+
+    assert not drop_salt(path)
+    assert path.read_text() == SETTINGS + encrypted + SALT
