@@ -7,14 +7,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from zonebox import files
 from zonebox.drivers.base import DiskSpec, Driver, DriverError, GuestSpec, GuestState
 from zonebox.drivers.nics import nics_of
 from zonebox.model import context, history
+from zonebox.model.images import ERROR as IMAGE_ERROR
 from zonebox.model.lifecycle import DELETE_RECREATE
-from zonebox.model.states import HOTPLUGGED, Vm, state_name
+from zonebox.model.states import HOTPLUGGED, UNDER_WAY, Vm, state_name
 from zonebox.model.zone_model import Model
 from zonebox.phases import Phases
 from zonebox.trees import Tree, flag, text, vectors
@@ -50,6 +52,7 @@ class Executor:
         self.driver = driver
         self.work = work
         self.state = state
+        self._stops: dict[int, int] = {}
         model.file_removed = lambda path: files.remove(path, state)
         model.vm_forgotten = self._remove_folder
 
@@ -77,6 +80,8 @@ class Executor:
         elif name == "vm_hotplug":
             await self._hotplug(object_id)
         elif name == "vm_exited":
+            if rest and int(rest) != self._stops.get(object_id, 0):
+                return
             with self.model.store.transaction():
                 self.model.lifecycle.exited(object_id)
         else:
@@ -151,15 +156,33 @@ class Executor:
         shutil.rmtree(self.folder(vm_id), ignore_errors=True)
 
     def guest_exited(self, vm_id: int) -> None:
-        """The driver's callback for a guest that ended by itself."""
+        """A guest is no more, and nobody asked for that."""
         self.work.add("vm_exited", vm_id, 0.0)
+
+    def _on_exit(self, vm_id: int) -> Callable[[int], None]:
+        """The driver's callback for a guest that ends by itself; once it was stopped, its end is not the next one's."""
+        stops = self._stops.get(vm_id, 0)
+        return lambda ended: self.work.add(f"vm_exited|{stops}", ended, 0.0)
+
+    def _missing_image(self, vm: Tree) -> str:
+        """Which image of a VM could not be brought in while it waited for it; "" where none."""
+        for disk in vectors(vm["TEMPLATE"], "DISK"):
+            image = self.model.store.view("image", int(text(disk, "IMAGE_ID") or -1))
+            if image is not None and image["STATE"] == str(IMAGE_ERROR):
+                return (
+                    f"image {image['ID']} ({image['NAME']}) could not be registered; ERROR of its template says why. "
+                    "Delete the VM and the image, and register it again"
+                )
+        return ""
 
     async def _boot(self, id_: int) -> None:
         before = self.model.vms.peek(id_)
-        if state_name(before) == "PROLOG" and (reason := await self.phases.enter("prolog", before["NAME"])):
-            with self.model.store.transaction():
-                self.model.lifecycle.prolog_failed(id_, reason)
-            return
+        if state_name(before) == "PROLOG":
+            reason = await self.phases.enter("prolog", before["NAME"]) or self._missing_image(before)
+            if reason:
+                with self.model.store.transaction():
+                    self.model.lifecycle.prolog_failed(id_, reason)
+                return
         with self.model.store.transaction():
             vm = self.model.lifecycle.booting(id_)
         if vm is None:
@@ -168,36 +191,41 @@ class Executor:
         try:
             if reason := await self.phases.enter("boot", vm["NAME"]):
                 raise DriverError(reason)
-            await self.driver.start(self.spec(vm), self.guest_exited)
-        except DriverError as error:
+            await self.driver.start(self.spec(vm), self._on_exit(id_))
+        except Exception as error:
             with self.model.store.transaction():
-                self.model.lifecycle.boot_failed(id_, str(error)[:_FIRST_ERROR_LINE])
+                self.model.lifecycle.boot_failed(id_, _words(error, id_))
             return
         with self.model.store.transaction():
             self.model.lifecycle.booted(id_)
 
     async def _stop(self, id_: int, *, hard: bool, ends: Vm, keeps_host: bool) -> None:
         vm = self.model.vms.peek(id_)
-        if vm["STATE"] != str(int(Vm.ACTIVE)):
+        if state_name(vm) not in UNDER_WAY[ends]:
             return
         reason = await self._end_guest(vm, hard=hard)
-        # `recover --delete` cleans up also where the guest does not answer.
-        if reason and state_name(vm) != "CLEANUP_DELETE":
-            with self.model.store.transaction():
-                self.model.lifecycle.stop_failed(id_, reason)
+        state = state_name(self.model.vms.peek(id_))
+        if state not in UNDER_WAY[ends]:
+            # Another action took over meanwhile (terminate-hard of a VM that is being powered off): its turn is next.
             return
         with self.model.store.transaction():
-            self.model.lifecycle.stopped(id_, ends, keeps_host=keeps_host)
+            # `recover --delete` cleans up also where the guest does not answer.
+            if reason and state != "CLEANUP_DELETE":
+                self.model.lifecycle.stop_failed(id_, reason)
+            else:
+                self.model.lifecycle.stopped(id_, ends, keeps_host=keeps_host)
 
     async def _end_guest(self, vm: Tree, *, hard: bool) -> str:
         """Stop a guest; the reason why that failed, or ""."""
-        reason = await self.phases.enter("stop", vm["NAME"])
-        if not reason:
-            try:
-                await self.driver.stop(int(vm["ID"]), hard=hard)
-            except DriverError as error:
-                reason = str(error)
-        return reason[:_FIRST_ERROR_LINE]
+        id_ = int(vm["ID"])
+        if reason := await self.phases.enter("stop", vm["NAME"]):
+            return reason[:_FIRST_ERROR_LINE]
+        try:
+            await self.driver.stop(id_, hard=hard)
+        except Exception as error:
+            return _words(error, id_)
+        self._stops[id_] = self._stops.get(id_, 0) + 1
+        return ""
 
     async def _hotplug(self, id_: int) -> None:
         """Change the devices and show the CONTEXT of a VM that runs."""
@@ -211,19 +239,25 @@ class Executor:
         if state_name(after) in HOTPLUGGED:
             try:
                 await self.driver.renew_context(self.spec(after))
-            except DriverError as error:
-                reason = reason or str(error)[:_FIRST_ERROR_LINE]
+            except Exception as error:
+                reason = reason or _words(error, id_)
         with self.model.store.transaction():
             self.model.lifecycle.hotplugged(id_, reason)
 
     async def _reboot(self, id_: int, *, hard: bool) -> None:
         if state_name(self.model.vms.peek(id_)) != "RUNNING":
             return
-        await self.driver.stop(id_, hard=hard)
         try:
-            await self.driver.start(self.spec(self.model.vms.peek(id_)), self.guest_exited)
-        except DriverError as error:
-            _log.warning("VM %s did not come back from its reboot: %s", id_, error)
+            await self.driver.stop(id_, hard=hard)
+        except Exception as error:
+            with self.model.store.transaction():
+                self.model.lifecycle.stop_failed(id_, _words(error, id_))
+            return
+        self._stops[id_] = self._stops.get(id_, 0) + 1
+        try:
+            await self.driver.start(self.spec(self.model.vms.peek(id_)), self._on_exit(id_))
+        except Exception as error:
+            _log.warning("VM %s did not come back from its reboot: %s", id_, _words(error, id_))
             self.guest_exited(id_)
 
     # -- after a restart -------------------------------------------------------------------------------------------
@@ -237,34 +271,72 @@ class Executor:
             if network["STATE"] in {"2", "3"}:
                 kind = "vnet_ready" if network["STATE"] == "2" else "vnet_gone"
                 self.work.add(kind, int(network["ID"]), 0.0)
-        active = [vm for vm in self.model.vms.everything() if vm["STATE"] == str(int(Vm.ACTIVE))]
-        await asyncio.gather(*(self._resume_vm(vm) for vm in active))
+        await asyncio.to_thread(self._remove_leftovers)
+        active = [int(vm["ID"]) for vm in self.model.vms.everything() if vm["STATE"] == str(int(Vm.ACTIVE))]
+        await asyncio.gather(*(self._resume_vm(vm_id) for vm_id in active))
         self.model.wake_scheduler()
 
-    async def _resume_vm(self, vm: Tree) -> None:
-        id_, name = int(vm["ID"]), state_name(vm)
-        if name in _INTERRUPTED:
-            await self.driver.reattach(self.spec(vm), self.guest_exited)
-            last = history.last(vm)
-            if name == "CLEANUP_DELETE" and last is not None and last["ACTION"] == str(DELETE_RECREATE):
-                self.work.add(f"vm_stop-hard|{int(Vm.PENDING)}:0", id_, 0.0)
-            else:
-                self.work.add(_INTERRUPTED[name], id_, 0.0)
-        elif name in {"PROLOG", "BOOT", "BOOT_POWEROFF"}:
-            self.work.add("vm_boot", id_, 0.0)
-        elif name in {"RUNNING", "UNKNOWN", *HOTPLUGGED}:
-            found = await self.driver.reattach(self.spec(vm), self.guest_exited)
+    def _remove_leftovers(self) -> None:
+        """Delete what the last process had no time to: folders of VMs that are done, and files of images that are gone.
+
+        CONTEXT's secrets are in such folders.
+        """
+        for folder in (self.state / "vms").glob("[0-9]*"):
+            vm = self.model.store.view("vm", int(folder.name)) if folder.name.isdecimal() else None
+            if folder.name.isdecimal() and (vm is None or vm["STATE"] == str(int(Vm.DONE))):
+                shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.state / "datastores").glob("*/image-*"):
+            number = file.name.removeprefix("image-").removesuffix(".partial")
+            if number.isdecimal() and self.model.store.view("image", int(number)) is None:
+                file.unlink(missing_ok=True)
+
+    async def _resume_vm(self, id_: int) -> None:
+        # The zone answers already: what is asked of this VM meanwhile waits until its guest is found.
+        async with self.work.alone("vm", id_):
+            vm = self.model.vms.peek(id_)
+            name = state_name(vm)
+            if name in _INTERRUPTED:
+                await self._find_guest(vm)
+                last = history.last(vm)
+                if name == "CLEANUP_DELETE" and last is not None and last["ACTION"] == str(DELETE_RECREATE):
+                    self.work.add(f"vm_stop-hard|{int(Vm.PENDING)}:0", id_, 0.0)
+                else:
+                    self.work.add(_INTERRUPTED[name], id_, 0.0)
+            elif name in {"PROLOG", "BOOT", "BOOT_POWEROFF"}:
+                self.work.add("vm_boot", id_, 0.0)
+            elif name in {"RUNNING", "UNKNOWN", *HOTPLUGGED}:
+                found = await self._find_guest(vm)
+                with self.model.store.transaction():
+                    if found == GuestState.STOPPED:
+                        self.model.lifecycle.exited(id_)
+                    elif found == GuestState.LOST:
+                        self.model.lifecycle.lost(id_)
+                    else:
+                        self.model.lifecycle.found(id_)
+                if found == GuestState.RUNNING and name in HOTPLUGGED:
+                    self.work.add("vm_hotplug", id_, 0.0)
+
+    async def _find_guest(self, vm: Tree) -> GuestState:
+        """Have the driver find a guest again, and show it its CONTEXT; one that it cannot look for is lost.
+
+        A zone with one guest that makes trouble starts all the same.
+        """
+        id_, found = int(vm["ID"]), GuestState.LOST
+        try:
+            found = await self.driver.reattach(self.spec(vm), self._on_exit(id_))
             # The last process may have stored a new CONTEXT and died before the guest was shown it.
             await self.driver.renew_context(self.spec(vm))
-            with self.model.store.transaction():
-                if found == GuestState.STOPPED:
-                    self.model.lifecycle.exited(id_)
-                elif found == GuestState.LOST:
-                    self.model.lifecycle.lost(id_)
-                elif name == "UNKNOWN":
-                    self.model.lifecycle.found(id_)
-            if found == GuestState.RUNNING and name in HOTPLUGGED:
-                self.work.add("vm_hotplug", id_, 0.0)
+        except Exception as error:
+            _log.warning("the guest of VM %s is %s: %s", id_, found.value, _words(error, id_))
+        return found
+
+
+def _words(error: Exception, vm_id: int) -> str:
+    """Why a driver failed, for a VM's ERROR. What is no DriverError, such as a full disk, is in the log whole, too."""
+    if not isinstance(error, DriverError):
+        _log.error("the driver failed for VM %s", vm_id, exc_info=error)
+        return f"{type(error).__name__}: {error}; the zone's log has the rest"[:_FIRST_ERROR_LINE]
+    return str(error)[:_FIRST_ERROR_LINE]
 
 
 def _booted_first(tree: Tree) -> list[Tree]:

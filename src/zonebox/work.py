@@ -45,15 +45,17 @@ class Work:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def alone(self, kind: str, object_id: int) -> asyncio.Lock:
+        """What items of one kind hold while they run for an object; whoever holds it keeps them waiting."""
+        return self._locks.setdefault((kind.split("_", 1)[0], object_id), asyncio.Lock())
+
     async def _run(self, kind: str, object_id: int, delay_s: float) -> None:
         await self._clock.sleep(delay_s)
         self._waiting.discard((kind, object_id))
         handle = self._handle
         if handle is None:
             return
-        family = kind.split("_", 1)[0]
-        lock = self._locks.setdefault((family, object_id), asyncio.Lock())
-        async with lock:
+        async with self.alone(kind, object_id):
             try:
                 await handle(kind, object_id)
             except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -324,3 +325,34 @@ async def test_closing_the_driver_leaves_guests_alone(tmp_path: Path) -> None:
         await first.close()
         assert processes_of(spec) == pids
         assert await driver.reattach(spec, _ignore) is GuestState.RUNNING
+
+
+async def test_a_start_that_is_broken_off_leaves_no_guest_that_nobody_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_for(tmp_path / "vm", image=write_image(tmp_path, SLEEPER))
+    reached = asyncio.Event()
+
+    async def never_marked(*_: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("zonebox.drivers.process._carries_mark", never_marked)
+    async with driver_for(spec) as driver:
+        starting = asyncio.get_running_loop().create_task(driver.start(spec, _ignore))
+        await reached.wait()
+        await eventually(lambda: processes_of(spec), "the guest's process")
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert processes_of(spec) == []
+
+
+async def test_a_guest_that_only_idles_can_be_ended_as_by_a_crash(tmp_path: Path) -> None:
+    spec, ended = spec_for(tmp_path / "vm"), list[int]()
+    async with driver_for(spec) as driver:
+        await driver.start(spec, ended.append)
+        driver.kill(spec.vm_id)
+        assert ended == [spec.vm_id]
+        await driver.start(spec, ended.append)
+        assert await driver.reattach(spec, ended.append) is GuestState.RUNNING

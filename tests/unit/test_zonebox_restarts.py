@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.patience import eventually
 from tests.zonebox_model_support import Caller, StillZone
-from zonebox.drivers.base import GuestSpec, GuestState
+from zonebox.drivers.base import DriverError, GuestSpec, GuestState
 from zonebox.drivers.fake import FakeDriver
 from zonebox.faults import Effect, Spec
 from zonebox.model.hosts import HostSpec
@@ -163,3 +164,83 @@ async def test_a_vm_that_was_being_made_anew_is(zone: StillZone) -> None:
     await zone.pass_time()
     after = await restarted(zone, GuestState.RUNNING)
     assert after.state(0) == RUNNING
+
+
+class Troubled(Rediscovering):
+    """Cannot look for guests, as when the host lacks a program or a right."""
+
+    def __init__(self, trouble: Exception) -> None:
+        super().__init__(GuestState.RUNNING)
+        self.trouble = trouble
+
+    async def reattach(self, spec: GuestSpec, on_exit: object) -> GuestState:
+        raise self.trouble
+
+
+@pytest.mark.parametrize("trouble", [DriverError("program nft: not found"), OSError(5, "Input/output error")])
+async def test_a_guest_that_cannot_be_looked_for_keeps_no_zone_from_starting(
+    zone: StillZone, trouble: Exception
+) -> None:
+    zone.root("vm.allocate", VM)
+    zone.root("vm.allocate", VM.replace('"v"', '"stopping"'))
+    await zone.pass_time()
+    zone.zone.faults.add(Spec(pattern="stop stopping", effect=Effect.HANG))
+    zone.root("vm.action", "poweroff", 1)
+    await zone.pass_time()
+    await zone.zone.work.stop()
+    after = Restarted(zone, GuestState.RUNNING)
+    after.zone.executor.driver = Troubled(trouble)
+    await after.resume()
+    assert (after.state(0), after.state(1)) == (UNKNOWN, POWEROFF)
+
+
+class Slow(Rediscovering):
+    """Finds guests when the test lets it."""
+
+    def __init__(self, found: GuestState) -> None:
+        super().__init__(found)
+        self.looks, self.may_find = asyncio.Event(), asyncio.Event()
+
+    async def reattach(self, spec: GuestSpec, on_exit: object) -> GuestState:
+        self.looks.set()
+        await self.may_find.wait()
+        return await super().reattach(spec, on_exit)
+
+
+@pytest.mark.parametrize("found", list(GuestState))
+async def test_what_is_asked_of_a_vm_while_its_guest_is_looked_for_is_done_to_that_guest(
+    zone: StillZone, found: GuestState
+) -> None:
+    zone.root("vm.allocate", VM)
+    await zone.pass_time()
+    await zone.zone.work.stop()
+    after = Restarted(zone, found)
+    slow = after.zone.executor.driver = Slow(found)
+    resuming = asyncio.get_running_loop().create_task(after.resume())
+    await slow.looks.wait()
+    after.root("vm.action", "terminate", 0)
+    await after.clock.advance(1.0)
+    slow.may_find.set()
+    await resuming
+    assert (after.state(0), slow.started) == (DONE, {})
+
+
+async def test_what_the_last_process_had_no_time_to_delete_is_deleted(zone: StillZone) -> None:
+    for name in ("done", "kept"):
+        zone.root("vm.allocate", VM.replace('"v"', f'"{name}"'))
+    zone.root("image.allocate", 'NAME="i"\nTYPE="DATABLOCK"\nSIZE="1"', 1)
+    await zone.pass_time()
+    await eventually(lambda: zone.root("image.info", 0)["STATE"] == "1", "the image")
+    zone.root("vm.action", "terminate", 0)
+    await zone.pass_time()
+    state = zone.zone.settings.state
+    folders = [state / "vms" / name / "context" for name in ("0", "1", "9", "notes")]
+    files = [state / "datastores/1" / name for name in ("image-0", "image-7", "image-7.partial", "notes")]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    files[0].parent.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        file.touch()
+    await restarted(zone, GuestState.RUNNING)
+    assert [folder.name for folder in sorted((state / "vms").iterdir())] == ["1", "notes"]
+    assert [file.name for file in sorted((state / "datastores/1").iterdir())] == ["image-0", "notes"]

@@ -105,6 +105,18 @@ class MachineDriver(ABC):
         if guest is None:
             return
         guest.stopping = True
+        try:
+            await self._end(guest, hard=hard)
+        except BaseException:
+            # It runs on: that it ends by itself later must be noticed.
+            guest.stopping = False
+            if guest.process is not None and guest.process.ended.is_set():
+                self._ended(guest)
+            raise
+        GuestFolder(guest.spec.folder).forget_record()
+        self._let_go(guest)
+
+    async def _end(self, guest: Guest, *, hard: bool) -> None:
         if guest.process is not None and not guest.process.ended.is_set():
             if not hard:
                 await self.ask(guest)
@@ -117,8 +129,6 @@ class MachineDriver(ABC):
                         "see its state in /proc/PID/status and end what it waits for"
                     )
         await self.clean(guest.spec)
-        GuestFolder(guest.spec.folder).forget_record()
-        self._let_go(guest)
 
     async def reattach(self, spec: GuestSpec, on_exit: OnExit) -> GuestState:
         """Find the guest again after the zone process was restarted.

@@ -89,8 +89,14 @@ class ProcessDriver:
             await _end_processes(mark, None)
             guest.child = self._spawn(spec, folder, image)
             guest.pid = guest.child.pid
-            await _carries_mark(guest.pid, mark)
-            folder.write_record(GuestRecord(mark=mark, pid=guest.pid, started_ticks=table.started_ticks(guest.pid)))
+            try:
+                await _carries_mark(guest.pid, mark)
+                folder.write_record(GuestRecord(mark=mark, pid=guest.pid, started_ticks=table.started_ticks(guest.pid)))
+            except BaseException:
+                # The zone is being stopped, or its disk is full: nobody would know of this guest.
+                await _end_processes(mark, guest.pid)
+                guest.child.poll()
+                raise
             self._watch(guest)
         self._guests[spec.vm_id] = guest
 
@@ -139,6 +145,18 @@ class ProcessDriver:
         if guest is None:
             return
         guest.stopping = True
+        try:
+            await self._end(guest, hard=hard)
+        except BaseException:
+            # It runs on: that it ends by itself later must be noticed.
+            guest.stopping = False
+            if guest.ended.is_set():
+                self._first_process_ended(guest)
+            raise
+        self._let_go(guest)
+        guest.folder.forget_record()
+
+    async def _end(self, guest: _Guest, *, hard: bool) -> None:
         if guest.pid is not None and not hard and not guest.ended.is_set():
             table.send(guest.pid, signal.SIGTERM, guest.mark, guest.pid)
             try:
@@ -146,8 +164,6 @@ class ProcessDriver:
             except TimeoutError:
                 _append(guest.folder, f"still running {self.grace_s:g} s after SIGTERM: ended\n")
         await _end_processes(guest.mark, guest.pid)
-        self._let_go(guest)
-        guest.folder.forget_record()
 
     async def reattach(self, spec: GuestSpec, on_exit: OnExit) -> GuestState:
         """Find the guest again after the zone process was restarted.
@@ -197,6 +213,12 @@ class ProcessDriver:
 
     def kill(self, vm_id: int) -> None:
         """End a guest as a crash would: `on_exit` is called. For fault injection."""
+        guest = self._guests.get(vm_id)
+        if guest is not None and guest.pid is None:
+            # One that idles has no process that could be ended.
+            self._let_go(guest)
+            guest.on_exit(vm_id)
+            return
         self._signal_all(vm_id, signal.SIGKILL)
 
     def _signal_all(self, vm_id: int, number: signal.Signals) -> None:

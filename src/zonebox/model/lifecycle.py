@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zonebox import template
 from zonebox.errors import ActionRefused, Refused
-from zonebox.model import history, nics, placement
+from zonebox.model import history, nics, placement, quotas
 from zonebox.model.states import HOTPLUGGED, Lcm, Step, Vm, refuse_unless, state_name, step_for
 from zonebox.ports import Caller
 from zonebox.trees import Tree, text, vectors
@@ -195,14 +195,16 @@ class Lifecycle:
         """After a restart of the zone the guest cannot be found: UNKNOWN."""
         self.model.devices.bring_to_an_end(id_, "")
         vm = self.model.vms.find(id_)
-        self.set_state(vm, Vm.ACTIVE, Lcm.UNKNOWN)
-        self.model.vms.save(vm)
+        if state_name(vm) in {"RUNNING", "UNKNOWN", *HOTPLUGGED}:
+            self.set_state(vm, Vm.ACTIVE, Lcm.UNKNOWN)
+            self.model.vms.save(vm)
 
     def found(self, id_: int) -> None:
         """A guest that was UNKNOWN runs."""
         vm = self.model.vms.find(id_)
-        self.set_state(vm, Vm.ACTIVE, Lcm.RUNNING)
-        self.model.vms.save(vm)
+        if state_name(vm) == "UNKNOWN":
+            self.set_state(vm, Vm.ACTIVE, Lcm.RUNNING)
+            self.model.vms.save(vm)
 
     def stopped(self, id_: int, ends: Vm, *, keeps_host: bool) -> None:
         """The guest was stopped by an action: the VM is where the action ends."""
@@ -212,7 +214,12 @@ class Lifecycle:
     # -- actions ---------------------------------------------------------------------------------------------------
 
     def act(self, caller: Caller, id_: int, action: str) -> None:
-        """one.vm.action. Raises ActionRefused with oned's text where the state forbids it."""
+        """one.vm.action.
+
+        Raises:
+            ActionRefused: the state forbids it, in oned's words.
+            NotAuthorized: the caller may not, or a limit of what runs is reached.
+        """
         right = "ADMIN" if action in {"resched", "unresched"} else "MANAGE"
         vm = self.model.vms.get(caller, id_, right)
         step = step_for(vm, action)
@@ -222,6 +229,9 @@ class Lifecycle:
             return
         history.acted(vm, step.history_action, caller.uid, caller.gid, self.model.request_id())
         if action == "resume":
+            if vm["STATE"] != str(int(Vm.ACTIVE)):
+                demands = [quotas.of_running(vm["TEMPLATE"])]
+                quotas.check(self.model, int(vm["UID"]), int(vm["GID"]), demands)
             self._resume(vm)
         elif not step.job or (history.host_of(vm) is None and step.ends == Vm.DONE):
             self._end(vm, step.ends, keeps_host=step.keeps_host)

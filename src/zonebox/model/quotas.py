@@ -82,12 +82,17 @@ def _limit(field: str, value: str) -> float:
 
 def of_machine(tree: Tree) -> list[Demand]:
     """What a VM with this template adds."""
-    size = {"CPU": float(tree["CPU"]), "MEMORY": float(tree["MEMORY"])}
-    amounts = {"VMS": 1.0, "RUNNING_VMS": 1.0, **size, **{f"RUNNING_{name}": value for name, value in size.items()}}
+    amounts = {"VMS": 1.0, "CPU": float(tree["CPU"]), "MEMORY": float(tree["MEMORY"]), **of_running(tree).amounts}
     return [
         Demand(section="VM", key="", amounts=amounts),
         *of_devices(vectors(tree, "NIC"), vectors(tree, "DISK")),
     ]
+
+
+def of_running(tree: Tree) -> Demand:
+    """What a VM with this template adds when it runs again: RUNNING_* counts it only while it does."""
+    amounts = {"VMS": 1.0, "CPU": float(tree["CPU"]), "MEMORY": float(tree["MEMORY"])}
+    return Demand(section="VM", key="", amounts={f"RUNNING_{name}": value for name, value in amounts.items()})
 
 
 def of_devices(nics: Iterable[Tree], disks: Iterable[Tree]) -> list[Demand]:

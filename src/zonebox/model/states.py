@@ -71,6 +71,15 @@ class Step:
     history_action: int = 0
 
 
+UNDER_WAY: dict[Vm, frozenset[str]] = {
+    Vm.DONE: frozenset({"SHUTDOWN", "CLEANUP_DELETE"}),
+    Vm.PENDING: frozenset({"CLEANUP_DELETE"}),
+    Vm.POWEROFF: frozenset({"SHUTDOWN_POWEROFF"}),
+    Vm.SUSPENDED: frozenset({"SAVE_SUSPEND"}),
+    Vm.STOPPED: frozenset({"SAVE_STOP"}),
+    Vm.UNDEPLOYED: frozenset({"SHUTDOWN_UNDEPLOY"}),
+}
+"""Where a VM is on its way to: the states in which stopping its guest leads there."""
 RUNNING = ("RUNNING",)
 HOTPLUGGED = frozenset({"HOTPLUG", "HOTPLUG_NIC", "DISK_RESIZE"})
 """States of a VM that runs while its devices or its CONTEXT change; they pass by themselves."""
