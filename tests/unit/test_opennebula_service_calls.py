@@ -17,7 +17,7 @@ from pulumi_opennebula.provider.settings import ZoneSettings
 from pulumi_opennebula.provider.zone import Zone
 from tests.opennebula_data import document
 
-RUNNING, SCALING, FAILED_DEPLOYING = 2, 8, 7
+RUNNING, SCALING, COOLDOWN, FAILED_DEPLOYING = 2, 8, 10, 7
 
 
 class ScriptedFlow:
@@ -28,6 +28,7 @@ class ScriptedFlow:
         self.last = states[0]
         self.size = size
         self.sent: list[tuple[str, str, Any]] = []
+        self.policies: list[dict[str, Any]] = []
         self.gone = False
         self.busy = 0
 
@@ -41,7 +42,8 @@ class ScriptedFlow:
         found = document("service_running")
         body = found["TEMPLATE"]["BODY"]
         body["state"] = self.last
-        body["roles"] = [{"name": "supernode", "cardinality": self.size, "state": 2, "nodes": []}]
+        role = {"name": "supernode", "cardinality": self.size, "state": 2, "nodes": []}
+        body["roles"] = [{**role, "elasticity_policies": self.policies}]
         return {"DOCUMENT": {**found, "ID": "5"}}
 
     async def send(self, method: str, path: str, body: Any = None) -> Any:
@@ -114,18 +116,37 @@ async def test_what_has_its_size_already_is_not_scaled() -> None:
     assert flow.sent == []
 
 
+@pytest.mark.parametrize(("asked_before", "scaled"), [(2, []), (4, [2])], ids=["nothing new", "another size"])
+async def test_what_a_roles_policies_made_of_its_size_stays_unless_the_program_asks_for_another(
+    asked_before: int, scaled: list[int]
+) -> None:
+    flow = ScriptedFlow([RUNNING], size=3)
+    flow.policies = [{"expression": "FL_NEED_MORE_CLIENTS > 0", "adjust": 1, "type": "CHANGE"}]
+    await ServiceHandler().update(call_on(flow), "5", {**sized(asked_before), "name": "a"}, {**sized(2), "name": "b"})
+    assert [body["cardinality"] for _, path, body in flow.sent if path.endswith("/scale")] == scaled
+
+
 async def test_a_service_that_failed_is_recovered_by_the_next_up() -> None:
     flow = ScriptedFlow([FAILED_DEPLOYING, 1, RUNNING])
     await ServiceHandler().update(call_on(flow), "5", sized(2), sized(2))
     assert flow.performed == ["recover"]
 
 
-async def test_a_service_that_cannot_be_undeployed_yet_is_asked_again() -> None:
-    flow = ScriptedFlow([SCALING, SCALING, RUNNING])
+@pytest.mark.parametrize("busy", [SCALING, COOLDOWN])
+async def test_a_service_that_cannot_be_undeployed_yet_is_asked_again(busy: int) -> None:
+    flow = ScriptedFlow([busy] * 9 + [RUNNING])
     flow.busy = 1
     await ServiceHandler().delete(call_on(flow, "delete"), "5", {})
     assert [method for method, _, _ in flow.sent] == ["DELETE", "DELETE"]
+    assert flow.last == RUNNING, "asked again before it was not busy any more"
     assert flow.gone
+
+
+async def test_a_service_that_is_never_undeployed_is_told_with_what_oneflow_says() -> None:
+    flow = ScriptedFlow([RUNNING])
+    flow.busy = 99
+    with pytest.raises(RefusedError, match="cannot be undeployed in state"):
+        await asyncio.wait_for(ServiceHandler().delete(call_on(flow, "delete"), "5", {}), 20)
 
 
 @pytest.mark.parametrize("state", sorted(FAILED))

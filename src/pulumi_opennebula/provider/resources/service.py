@@ -18,6 +18,8 @@ from pulumi_opennebula.provider.templates import children, text_at
 from pulumi_opennebula.provider.values import IMPORTED, UNKNOWN, Values, is_unknown
 from pulumi_opennebula.provider.waiting import Object
 
+DELETE_ATTEMPTS: Final = 5
+"""How often a service is asked to go: each time it was busy when it was asked, and waited for until it was not."""
 LOOKED_AT_VMS: Final = 5
 """Of how many VMs the error of a failed service tells what is wrong with them."""
 
@@ -104,9 +106,11 @@ class ServiceHandler(Handler):
             await call.zone.flow.action(_path(id_), "recover")
         await self._running(call, id_, timeout_s, before=document)
         document = await call.zone.document(_path(id_)) or {}
-        seen = states.role_sizes(document)
+        seen, fixed = states.role_sizes(document), fixed_sizes(states.body_of(document))
+        before = _cardinalities(old.get("extraTemplate"))
         for name, wanted in _cardinalities(new.get("extraTemplate")).items():
-            if seen.get(name) == wanted:
+            # What OneFlow scaled by the role's own policies stays, where the program asks for nothing else than before.
+            if seen.get(name) == wanted or (name in seen and name not in fixed and before.get(name) == wanted):
                 continue
             if name not in seen:
                 raise _no_such_role(name, seen)
@@ -121,7 +125,7 @@ class ServiceHandler(Handler):
         """Undeploy the service and wait until it is gone; a service that is busy is asked again when it is not."""
         timeout_s = call.timeout_of(old)
         watch = call.zone.services
-        for _ in range(5):
+        for attempt in range(DELETE_ATTEMPTS):
             try:
                 await call.zone.flow.send("DELETE", _path(id_))
                 break
@@ -129,7 +133,7 @@ class ServiceHandler(Handler):
                 return
             except RefusedError as err:
                 # "Service cannot be undeployed in state: SCALING" (500, recorded on 7.0.1).
-                if "undeployed in state" not in err.answer:
+                if "undeployed in state" not in err.answer or attempt + 1 == DELETE_ATTEMPTS:
                     raise
             document = await call.zone.document(_path(id_))
             if document is not None and states.state_number(document) in states.FAILED:
@@ -139,7 +143,7 @@ class ServiceHandler(Handler):
             call.progress(f"service {id_}: busy, it will be undeployed when it is not")
             await watch.until(
                 id_,
-                lambda found: found is None or states.state_number(found) not in {1, 3, 8, 11, 12},
+                lambda found: found is None or states.state_number(found) not in states.BUSY,
                 what=f"service {id_}",
                 timeout_s=timeout_s,
                 describe=states.state_of,

@@ -35,6 +35,8 @@ RUNNING: Final = 2
 FAILED: Final = frozenset({6, 7, 9, 13, 14})
 RECOVERABLE: Final = frozenset({7, 9, 13})
 """Failed states from which `recover` leads to RUNNING (7: recorded); the undeploying ones lead to the end instead."""
+BUSY: Final = frozenset({1, 3, 8, 10, 11, 12})
+"""States that pass by themselves; a service is not undeployed in them. COOLDOWN is one, for as long as a role says."""
 UNDEPLOY_FAILED: Final = frozenset({6, 14})
 WARNING: Final = 4
 HOLD: Final = 15
