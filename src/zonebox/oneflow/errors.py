@@ -18,7 +18,16 @@ from zonebox.errors import OneError, ZoneboxError
 
 
 class FlowError(ZoneboxError):
-    """A refusal whose text goes to the caller."""
+    """A refusal whose text goes to the caller.
+
+    Args:
+        text: what OneFlow says.
+        brief: the same for the zone's log, where the text repeats the request: CONTEXT's secrets may be in that.
+    """
+
+    def __init__(self, text: str, *, brief: str = "") -> None:
+        super().__init__(text)
+        self.brief = brief or text
 
 
 class BadRequest(FlowError):  # noqa: N818
@@ -29,7 +38,7 @@ class BadJson(BadRequest):
     """The request is not JSON."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"unexpected token at '{text}'")
+        super().__init__(f"unexpected token at '{text}'", brief="the request is not JSON")
 
 
 class Refused(FlowError):  # noqa: N818

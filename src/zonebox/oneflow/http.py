@@ -86,7 +86,7 @@ class _Services:
         try:
             body = _options(parse_json(await request.text()))
         except BadJson as error:
-            raise Unexpected(str(error)) from error
+            raise Unexpected(str(error), brief=error.brief) from error
         self.lifecycle.scale(
             request[CALLER],
             _id(request),

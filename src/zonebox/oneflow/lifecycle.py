@@ -187,16 +187,14 @@ class Lifecycle:
                 # Its VMs are asked to end once more.
                 role.state = RoleState.WARNING
         candidates = order.removable(service)
-        if service.roles and order.all_in(service, RoleState.DONE):
+        if order.all_in(service, RoleState.DONE):
             # Only its networks are left, which the next round removes.
             service.set_state(ServiceState.UNDEPLOYING_NETS, now_s(self.zone))
             self.store(caller, service)
             return
         if not candidates and not any(role.state is RoleState.UNDEPLOYING for role in service.roles):
-            for role in service.roles:
-                self._end_quietly(service, role, caller)
-            self.zone.documents.delete(caller, service_id)
-            return
+            # Roles that are each other's parents: none could go first.
+            candidates = [role for role in service.roles if role.state is not RoleState.DONE]
         service.set_state(ServiceState.UNDEPLOYING, now_s(self.zone))
         self.store(caller, service)
         try:
@@ -206,12 +204,6 @@ class Lifecycle:
             raise Refused(str(error)) from error
         finally:
             self.store(caller, service)
-
-    def _end_quietly(self, service: Service, role: Role, caller: Caller) -> None:
-        try:
-            end_vms(self.zone, service, role, role.node_ids, caller, recovering=False)
-        except RoleFailed:
-            return
 
     def recover(self, caller: Caller, service_id: int, *, delete: bool = False) -> None:
         """Try again what failed, or with `delete` end the service whatever its state.
@@ -258,9 +250,10 @@ class Lifecycle:
 
         Raises:
             Refused: there is no such role.
+            Unexpected: a period or number that is none.
         """
-        period_s = int(options.get("period") or self.settings.action_period_s)
-        number = int(options.get("number") or self.settings.action_number)
+        period_s = max(0, whole_number(options.get("period"))) or self.settings.action_period_s
+        number = max(0, whole_number(options.get("number"))) or self.settings.action_number
         with self._editing(caller, service_id) as service:
             chosen = service.roles if role_name is None else [role for role in service.roles if role.name == role_name]
             if role_name is not None and not chosen:
@@ -277,13 +270,14 @@ class Lifecycle:
         """Replace the document of a service that rests, or add to it.
 
         Raises:
+            BadRequest: what is added has not the form of a service's.
             Refused: the state forbids it, or a value would change that must not.
         """
         with self._editing(caller, service_id) as service:
             if service.state not in UPDATABLE:
                 raise Refused(f"Service cannot be updated in state: {service.state.name}")
             if append:
-                check_appended(document)
+                check_appended(service, document)
                 service.body.update(clone(document))
             else:
                 check_replaced(service, document)
@@ -304,7 +298,8 @@ class Lifecycle:
             service.body["roles"].append(clone(role_body))
             service.load_roles()
             fill(service.body)
-            state = ServiceState.DEPLOYING
+            # Before the first VM: should the zone be killed now, its next process goes on from here.
+            service.set_state(ServiceState.DEPLOYING, now_s(self.zone))
             try:
                 deploy_roles(
                     self.zone,
@@ -315,10 +310,8 @@ class Lifecycle:
                     failure=RoleState.FAILED_DEPLOYING,
                 )
             except RoleFailed:
-                state = ServiceState.FAILED_DEPLOYING
+                service.set_state(ServiceState.FAILED_DEPLOYING, now_s(self.zone))
                 raise
-            finally:
-                service.set_state(state, now_s(self.zone))
 
     def remove_role(self, caller: Caller, service_id: int, role_name: str) -> None:
         """End a role of a running service and drop it.
@@ -331,10 +324,11 @@ class Lifecycle:
             role = service.role(role_name)
             if role is None:
                 raise Refused(f"Role {role_name} does not exist")
+            # Also where that fails: who recovers the service wants this role to go, and none of the others.
+            service.private["remove"] = role_name
             state = ServiceState.UNDEPLOYING
             try:
                 remove_roles(self.zone, service, [role], caller)
-                service.private["remove"] = role_name
             except RoleFailed:
                 state = ServiceState.FAILED_UNDEPLOYING
                 raise

@@ -9,7 +9,7 @@ from zonebox.errors import OneError
 from zonebox.oneflow.errors import NetworksFailed, oned_text
 from zonebox.oneflow.nodes import Outcome
 from zonebox.oneflow.service import Service
-from zonebox.oneflow.zone import ADMIN, FlowZone, now_s
+from zonebox.oneflow.zone import ADMIN, FlowZone, now_s, together
 from zonebox.ports import Body, Caller
 
 _READY = 1
@@ -33,7 +33,10 @@ def make_networks(zone: FlowZone, service: Service, caller: Caller) -> None:
         if "id" in value:
             continue
         try:
-            value["id"] = _make(zone, service, name, value, caller)
+            # One transaction: a zone process that is killed then leaves no network that its service does not know.
+            with together(zone):
+                value["id"] = _make(zone, service, name, value, caller)
+                zone.documents.update(ADMIN, service.id, service.body)
         except OneError as error:
             message = f"Network {name}: {error.text}"
             service.log("E", message, now_s(zone))

@@ -41,9 +41,18 @@ def parse_json(text: str) -> Any:
         BadJson: with the text, as Ruby's parser complains.
     """
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text, parse_constant=_no_number)
+        if "\\u" in text:
+            # Half a character, which JSON can spell and no text can hold.
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise BadJson(text) from None
+    return value
+
+
+def _no_number(name: str) -> float:
+    """NaN and Infinity are Python's, not JSON's. Raises ValueError."""
+    raise ValueError(name)
 
 
 async def action_of(request: web.Request) -> tuple[str, Any]:
@@ -55,7 +64,7 @@ async def action_of(request: web.Request) -> tuple[str, Any]:
     try:
         body = parse_json(await request.text())
     except BadJson as error:
-        raise Unexpected(str(error)) from error
+        raise Unexpected(str(error), brief=error.brief) from error
     action = body.get("action") if isinstance(body, dict) else None
     if not isinstance(action, dict):
         raise Unexpected("undefined method `[]' for nil:NilClass")
@@ -112,7 +121,16 @@ def guard(zone: FlowZone) -> Any:
         try:
             return await handler(request)
         except (FlowError, OneError) as error:
-            _LOG.info("%s %s refused: %s", request.method, request.path, error)
+            words = error.brief if isinstance(error, FlowError) else error.text
+            _LOG.info("%s %s refused: %s", request.method, request.path, words)
             return refusal(error)
+        except UnicodeDecodeError:
+            return refusal(BadJson("(bytes that are no UTF-8)"))
+        except web.HTTPException:
+            raise
+        except Exception as error:
+            # What a handler stumbles over, OneFlow's Ruby does too: an internal error with a reason, as recorded.
+            _LOG.exception("%s %s failed", request.method, request.path)
+            return refusal(Unexpected(f"{type(error).__name__} in zonebox; its log has the traceback"))
 
     return middleware

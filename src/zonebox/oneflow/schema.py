@@ -142,7 +142,8 @@ def _checked_object(value: Any, rule: Field, key: str) -> Any:
             value[name] = _checked(present, inner, name)
         elif inner.required:
             shown = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-            raise BadRequest(f"Mandatory document key '{name} ({inner.kind})' is missing from {shown}")
+            missing = f"Mandatory document key '{name} ({inner.kind})' is missing"
+            raise BadRequest(f"Mandatory document key '{name} ({inner.kind})' is missing from {shown}", brief=missing)
         elif inner.default is not None:
             value[name] = inner.default
     return value
@@ -151,7 +152,7 @@ def _checked_object(value: Any, rule: Field, key: str) -> Any:
 def _checked_integer(value: Any, rule: Field, key: str) -> int:
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadRequest(f"KEY: '{key}' must be an Integer;") from None
     if rule.minimum is not None and number < rule.minimum:
         raise BadRequest(f"KEY: '{key}' must be greater than or equal to {rule.minimum};")

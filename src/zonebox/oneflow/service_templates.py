@@ -129,7 +129,7 @@ class ServiceTemplates:
             merged = validate_service(merged_for_instance(body, values))
         except BadRequest as error:
             # OneFlow answers 500 here, not 400 (7.0.1).
-            raise Refused(str(error)) from error
+            raise Refused(str(error), brief=error.brief) from error
         return self.lifecycle.instantiate(caller, merged)
 
     def perform(self, caller: Caller, template_id: int, action: str, options: Mapping[str, Any]) -> bool:

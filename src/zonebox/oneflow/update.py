@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from zonebox.oneflow.errors import Refused
+from zonebox.oneflow.errors import BadRequest, Refused
+from zonebox.oneflow.schema import validate_role
 from zonebox.oneflow.service import Service
 from zonebox.ports import Body
 
@@ -32,15 +33,23 @@ def _fixed(key: str) -> Refused:
     return Refused(f"Immutable value: `{key}` can not be changed")
 
 
-def check_appended(document: Body) -> None:
-    """Refuse an addition that touches a fixed key.
+def check_appended(service: Service, document: object) -> None:
+    """Refuse an addition that touches a fixed key, or whose roles are none.
 
     Raises:
+        BadRequest: it is no object, or its roles do not meet the schema.
         Refused: with the key.
     """
+    if not isinstance(document, dict):
+        raise BadRequest("KEY: '' must be an Object;")
     for key in FIXED:
         if document.get(key) is not None:
             raise _fixed(f"service/{key}")
+    if "roles" in document:
+        roles = document["roles"]
+        if not isinstance(roles, list):
+            raise BadRequest("KEY: 'roles' must be an Array;")
+        _check_roles(service, [validate_role(role) for role in roles])
 
 
 def check_replaced(service: Service, document: Body) -> None:
@@ -54,7 +63,13 @@ def check_replaced(service: Service, document: Body) -> None:
     for key in FIXED:
         if document.get(key) != service.body.get(key):
             raise _fixed(f"service/{key}")
-    for body in document["roles"]:
+    _check_roles(service, document["roles"])
+
+
+def _check_roles(service: Service, roles: list[Body]) -> None:
+    if len(roles) != len(service.roles):
+        raise _fixed("service/roles size")
+    for body in roles:
         role = service.role(body["name"])
         if role is None:
             raise _fixed("name")

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from zonebox.errors import OneError, ZoneboxError
+from zonebox.errors import OneError
 from zonebox.oneflow import roles as order
 from zonebox.oneflow.deploy import deploy_role, deploy_roles, end_vms, release_roles, remove_roles
 from zonebox.oneflow.elasticity import wish
@@ -41,6 +41,7 @@ class Watchdog:
         self.settings = settings or FlowSettings()
         self.lifecycle = Lifecycle(zone, self.settings)
         self._autoscaled_at = float("-inf")
+        self._failures: dict[str, str] = {}
         self._handlers: dict[ServiceState, Callable[[Service], None]] = {
             ServiceState.PENDING: self._pending,
             ServiceState.DEPLOYING_NETS: self._deploying_nets,
@@ -64,7 +65,8 @@ class Watchdog:
         while True:
             try:
                 busy = self.step()
-            except ZoneboxError:
+            except Exception:
+                # Services of a zone without a watchdog would hang for ever, and nobody would be told.
                 _LOG.exception("a round of the services failed")
                 busy = True
             await self.zone.clock.sleep(_BUSY_PAUSE_S if busy else _IDLE_PAUSE_S)
@@ -77,27 +79,36 @@ class Watchdog:
         """
         busy = False
         for document in self.zone.documents.list(ADMIN, SERVICE):
-            service = Service(document, self.settings)
             try:
-                self._step(service)
-            except OneError:
-                _LOG.exception("a round of service %s failed", service.id)
-            busy = busy or service.state in TRANSIENT or service.note("recover") is not None
+                service = Service(document, self.settings)
+                busy = self._step(service) or busy
+            except Exception as error:
+                # Whoever may store documents can store one that is no service: the others go on.
+                self._failed(document, error)
         now = self.zone.clock.now()
         if now - self._autoscaled_at >= self.settings.autoscaler_interval_s:
             self._autoscaled_at = now
             self._autoscale()
         return busy
 
-    def _step(self, service: Service) -> None:
+    def _failed(self, document: Body, error: Exception) -> None:
+        """Log a round of a service that failed; once, as long as it fails in the same way."""
+        id_, words = str(document.get("ID")), f"{type(error).__name__}: {error}"
+        if self._failures.get(id_) != words:
+            self._failures[id_] = words
+            _LOG.error("a round of service %s failed", id_, exc_info=error)
+
+    def _step(self, service: Service) -> bool:
+        """One round of a service; whether it is on its way from one state to another."""
         if service.state.name.startswith("FAILED") and service.note("recover") is None:
-            return
+            return False
         self._perform_scheduled(service)
         handler = self._handlers.get(service.state)
         if handler is not None:
             handler(service)
         if service.state is not ServiceState.DONE:
             self.lifecycle.store(ADMIN, service)
+        return service.state in TRANSIENT or service.note("recover") is not None
 
     def _now(self) -> int:
         return now_s(self.zone)
@@ -321,15 +332,20 @@ class Watchdog:
     def _autoscale(self) -> None:
         """Look at the policies of every running service; at most one role of a service is scaled at a time."""
         for document in self.zone.documents.list(ADMIN, SERVICE):
-            service = Service(document, self.settings)
-            if service.state is not ServiceState.RUNNING:
-                continue
-            for role in service.roles:
-                vms = [vm for vm in self._vms(role.node_ids).values() if vm is not None]
-                wanted = wish(role, vms, self._now())
-                if wanted.difference and wanted.cooldown_s is not None:
-                    role.body["cooldown"] = wanted.cooldown_s
-                self.lifecycle.store(ADMIN, service)
-                if wanted.difference:
-                    self.lifecycle.automatic_scale(service, role, role.cardinality + wanted.difference)
-                    break
+            try:
+                self._autoscale_one(Service(document, self.settings))
+            except Exception as error:
+                self._failed(document, error)
+
+    def _autoscale_one(self, service: Service) -> None:
+        if service.state is not ServiceState.RUNNING:
+            return
+        for role in service.roles:
+            vms = [vm for vm in self._vms(role.node_ids).values() if vm is not None]
+            wanted = wish(role, vms, self._now())
+            if wanted.difference and wanted.cooldown_s is not None:
+                role.body["cooldown"] = wanted.cooldown_s
+            self.lifecycle.store(ADMIN, service)
+            if wanted.difference:
+                self.lifecycle.automatic_scale(service, role, role.cardinality + wanted.difference)
+                return

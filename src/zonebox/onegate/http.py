@@ -66,6 +66,13 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
     except GateError as error:
         _LOG.info("%s %s refused: %s", request.method, request.path, error)
         return _reply(_STATUS[type(error)], str(error))
+    except UnicodeDecodeError:
+        return _reply(500, str(Broken()))
+    except web.HTTPException:
+        raise
+    except Exception:
+        _LOG.exception("%s %s failed", request.method, request.path)
+        return _reply(500, str(Broken()))
 
 
 class _Routes:
