@@ -132,14 +132,14 @@ class Rotation:
         """
         self._require_own_ca(federation.central)
         plan = self.plan(federation.central)
+        if plan.stage == "steady" and not self._is_settled(federation):
+            # The file is ahead of what is up: `retire` was cut off once it was written. Another CA needs another call.
+            if stage not in (None, "retire"):
+                raise _not_next(stage, "retire", f"CA {plan.generation} is to be alone, and is not yet")
+            return self._carry_out(federation, "retire")
         left = [step for step in STAGES if STAGES.index(step) >= _done(plan)]
         if stage is not None and stage != left[0]:
-            raise InputError(
-                given=f"--stage {stage}",
-                rule=f"the next stage is {left[0]}: CA {plan.generation} is at {plan.stage}",
-                reason="a stage that is left out leaves nodes without a CA that they trust",
-                remedy=f"use --stage {left[0]}, or leave --stage out for all that are left",
-            )
+            raise _not_next(stage, left[0], f"CA {plan.generation} is at {plan.stage}")
         if stage is None and federation.central.invited:
             names = ", ".join(zone.name for zone in federation.central.invited)
             raise InputError(
@@ -215,6 +215,12 @@ class Rotation:
         found = self._stacks.config(central).get("caRollover") or {}
         return CaPlan(generation=int(found.get("generation", 1)), stage=found.get("stage", "steady"))
 
+    def _is_settled(self, federation: Federation) -> bool:
+        """Whether the centre presents one CA, and every zone that is up trusts that one alone."""
+        presented = _fingerprints(self._stacks.outputs(federation.central))
+        zones = [outputs for zone in federation.zones if (outputs := self._stacks.outputs(zone))]
+        return len(presented) == 1 and all(_fingerprints(outputs) == presented for outputs in zones)
+
     def _stage(self, federation: Federation, stage: str) -> tuple[Step, ...]:
         central, zones = federation.central, [zone for zone in federation.zones if self._stacks.outputs(zone)]
         if stage == "switch":
@@ -225,6 +231,11 @@ class Rotation:
             central, {"caRollover.generation": str(plan.generation), "caRollover.stage": plan.stage}
         )
         self._say(f"stacks/Pulumi.{central.name}.yaml: caRollover is generation {plan.generation}, {plan.stage}")
+        return self._carry_out(federation, stage)
+
+    def _carry_out(self, federation: Federation, stage: str) -> tuple[Step, ...]:
+        """Bring up what the centre's file says of a stage, and prove it."""
+        central, zones = federation.central, [zone for zone in federation.zones if self._stacks.outputs(zone)]
         steps = [self._step(f"{stage}: {central.name}", lambda: self._up(central))]
         if stage != "switch":
             steps += [self._step(f"{stage}: {zone.name}", lambda zone=zone: self._up(zone)) for zone in zones]  # type: ignore[misc]
@@ -244,9 +255,9 @@ class Rotation:
             )
 
     def _require_trust(self, federation: Federation, zones: Sequence[StackFile]) -> None:
-        presented = set(str((self._stacks.outputs(federation.central) or {})["ca_fingerprint"]).split())
+        presented = _fingerprints(self._stacks.outputs(federation.central))
         for zone in zones:
-            trusted = set(str((self._stacks.outputs(zone) or {}).get("ca_fingerprint", "")).split())
+            trusted = _fingerprints(self._stacks.outputs(zone))
             if trusted != presented:
                 raise ToolError(
                     given=f"{zone.name} trusts {', '.join(sorted(trusted)) or 'nothing'}",
@@ -291,6 +302,20 @@ class Rotation:
         step = Step(what=what, seconds=self._clock() - started)
         self._say(f"{step.what} ({step.seconds:.1f} s)")
         return step
+
+
+def _fingerprints(outputs: Mapping[str, Any] | None) -> set[str]:
+    """Of the CAs that a centre presents, or a zone trusts."""
+    return set(str((outputs or {}).get("ca_fingerprint", "")).split())
+
+
+def _not_next(stage: str | None, expected: str, why: str) -> InputError:
+    return InputError(
+        given=f"--stage {stage}",
+        rule=f"the next stage is {expected}: {why}",
+        reason="a stage that is left out leaves nodes without a CA that they trust",
+        remedy=f"use --stage {expected}, or leave --stage out for all that are left",
+    )
 
 
 def urn(stack: str, federation: str, name: str) -> str:

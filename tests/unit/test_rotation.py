@@ -35,6 +35,8 @@ class World:
         self.served_serial: int | None = None
         self.stubborn_zone = False
         self.trusted: Mapping[str, str] = {}
+        self.presented = ""
+        self.cut_off: str | None = None
         self.up(CENTRAL)
         self.up(BERLIN)
         self.log.clear()
@@ -52,12 +54,16 @@ class World:
             "federation": "demo",
             "superlink_fleet_endpoint": "192.0.2.1:9092",
             "ca_certificate": "PEM",
-            "ca_fingerprint": self.trusts,
+            "ca_fingerprint": self.presented,
             "server_certificate": authority(self.serial).pem,
         }
 
     def up(self, stack: StackFile, *, replace: Sequence[str] = ()) -> Changes:
         self.log.append(" ".join(["up", stack.name, *replace]))
+        if stack.name == self.cut_off:
+            raise KeyboardInterrupt
+        if stack.name == CENTRAL.name:
+            self.presented = self.trusts
         self.serial += bool(replace)
         if stack.name == "berlin-hospital" and not (self.stubborn_zone and self.trusted):
             self.trusted = {"berlin-hospital": self.trusts}
@@ -176,6 +182,25 @@ def test_a_rollover_that_was_interrupted_goes_on_where_it_was(world: World) -> N
     world.rotation().ca(FEDERATION)
     assert "set madrid-central caRollover.stage=trust-both" not in world.log
     assert world.trusted == {"berlin-hospital": "ca2"}
+
+
+@pytest.mark.parametrize("where", ["madrid-central", "berlin-hospital"])
+def test_a_last_stage_that_was_cut_off_is_finished_and_no_other_rollover_begins(world: World, where: str) -> None:
+    world.rotation().ca(FEDERATION, "trust-both")
+    world.rotation().ca(FEDERATION, "switch")
+    world.cut_off = where
+    with pytest.raises(KeyboardInterrupt):
+        world.rotation().ca(FEDERATION, "retire")
+    world.cut_off = None
+    with pytest.raises(InputError, match="the next stage is retire: CA 2 is to be alone"):
+        world.rotation().ca(FEDERATION, "trust-both")
+
+    world.log.clear()
+    steps = world.rotation().ca(FEDERATION)
+
+    assert world.log == ["up madrid-central", "up berlin-hospital", "online"]
+    assert steps[0].what == "retire: madrid-central"
+    assert (world.presented, world.trusted) == ("ca2", {"berlin-hospital": "ca2"})
 
 
 def test_the_new_ca_does_not_sign_before_every_zone_trusts_it(world: World) -> None:
