@@ -28,13 +28,15 @@ from flower_federation.control_certificate import CertificateFacts, ControlCerti
 from flower_federation.environment import Layout
 from flower_federation.errors import InputError, ToolError
 from flower_federation.heartbeat import under_way
-from flower_federation.runs_cli import write_flwr_home
+from flower_federation.runs_cli import MARK, write_flwr_home
 from flower_federation.setup import project_folder
 from flower_federation.tunnel import Opened, Tunnel
 from pulumi_flower.transport import Endpoint, read_error_body, tls_context
 
 ASK_TIMEOUT_S = 10.0
 LAST_PORT = 65_535
+CONFIG, AUTHORITY = "config.toml", "ca.crt"
+"""What `write_flwr_home` writes."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 
 
@@ -74,6 +76,8 @@ def _connect(arguments: argparse.Namespace) -> int:
     # An activated clone's FLWR_HOME is the operator's, so that flwr needs nothing else.
     home = arguments.home or (default_home(layout, facts) if place is None else layout.flwr_home)
     with held(home.absolute()) as folder:
+        if arguments.home is not None:
+            check_home(folder)
         asyncio.run(_stay(certificate, answer, home=folder, port=arguments.port, as_json=arguments.json))
     return 0
 
@@ -90,6 +94,26 @@ def check_port(port: int) -> None:
             rule=f"a port is a number from 1 to {LAST_PORT}, or 0 for a free one",
             reason="flwr connects to it",
             remedy="choose another, or leave --port out",
+        )
+
+
+def check_home(home: Path) -> None:
+    """See that a folder that the caller named holds no configuration of his own: it would be replaced and removed.
+
+    What a killed `federation connect` left there is none.
+
+    Raises:
+        InputError: It does.
+    """
+    config = home / CONFIG
+    ours = config.is_file() and config.read_text(encoding="utf-8", errors="replace").startswith(MARK)
+    found = [name for name in (CONFIG, AUTHORITY) if (home / name).exists()]
+    if found and not ours:
+        raise InputError(
+            given=f"--home {home}: has {' and '.join(found)} already",
+            rule="a folder for FLWR_HOME is empty, or was made by federation connect",
+            reason="these files are written there, and removed when it ends",
+            remedy="name another folder, or leave --home out",
         )
 
 
@@ -184,7 +208,7 @@ async def _stay(
         await stopped.wait()
     finally:
         await tunnel.close()
-        for name in ("config.toml", "ca.crt"):
+        for name in (CONFIG, AUTHORITY):
             with contextlib.suppress(FileNotFoundError):
                 (home / name).unlink()
     print("connect: closed", file=sys.stderr)

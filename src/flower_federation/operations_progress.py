@@ -84,8 +84,9 @@ class OperationProgress:
         """The resource that has taken longest; else that the operation goes on."""
         with self._mutex:
             slowest = min(self._running.values(), key=lambda running: running.since_s, default=None)
-        if slowest is not None:
-            return f"{self._stack}: waiting for {slowest.label} ({self._clock() - slowest.since_s:.0f} s)"
+            took = 0.0 if slowest is None else self._clock() - slowest.since_s
+        if slowest is not None and took >= QUIET_S:
+            return f"{self._stack}: waiting for {slowest.label} ({took:.0f} s)"
         return f"{self._stack}: {'working' if self._asked else 'engine and program start'} ({seconds:.0f} s)"
 
     def _finished(self, urn: str) -> None:

@@ -18,6 +18,7 @@ from flower_federation.processes import Runner
 from flower_federation.runs_errors import SubmitError
 
 CONNECTION: Final = "federation"
+MARK: Final = "# Written by the federation command, which removes it again."
 SUBMIT_TIMEOUT_S: Final = 60.0
 
 RunConfig = Mapping[str, bool | int | float | str]
@@ -39,7 +40,7 @@ def write_flwr_home(folder: Path, *, endpoint: str, ca_certificate: str) -> None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificate = folder.absolute() / "ca.crt"
     config = (
-        f"[superlink]\ndefault = {json.dumps(CONNECTION)}\n\n"
+        f"{MARK}\n[superlink]\ndefault = {json.dumps(CONNECTION)}\n\n"
         f"[superlink.{CONNECTION}]\n"
         f"address = {json.dumps(endpoint)}\n"
         f"root-certificates = {json.dumps(str(certificate))}\n"

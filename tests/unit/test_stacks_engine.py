@@ -177,6 +177,18 @@ def test_a_component_is_not_waited_for_besides_what_it_holds() -> None:
     assert lines == ["berlin: working (60 s)"]
 
 
+def test_what_has_just_begun_is_not_what_takes_long() -> None:
+    clock, lines = Clock(), list[str]()
+    progress = progress_at(clock, lines)
+
+    clock.now = 1.5
+    progress.on_event(event("resourcePreEvent"))
+    clock.now = 2.0
+    progress.heartbeat.tick()
+
+    assert lines == ["berlin: working (2 s)"]
+
+
 def test_an_engine_that_says_nothing_yet_is_told_to_work_after_two_seconds_and_then_every_five() -> None:
     clock, lines = Clock(), list[str]()
     progress = progress_at(clock, lines)

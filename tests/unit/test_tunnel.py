@@ -16,11 +16,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from flower_federation.cli import main
-from flower_federation.connect_cli import default_home, held
+from flower_federation.connect_cli import check_home, default_home, held
 from flower_federation.control_certificate import ControlCertificate, certificate_facts
 from flower_federation.environment import Layout
 from flower_federation.errors import InputError
 from flower_federation.loopback_identity import make_loopback_identity
+from flower_federation.runs_cli import write_flwr_home
 from flower_federation.tunnel import Opened, Tunnel, opened_tunnel, user_of
 from tests.appliance_support import CLIENTS, make_authority
 from tests.control_support import issue_client
@@ -194,3 +195,17 @@ def test_a_folder_for_flwr_that_cannot_be_made_is_refused(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"file/flwr: Not a directory[\s\S]*--home"), held(tmp_path / "file" / "flwr"):
         pass
+
+
+@pytest.mark.parametrize("name", ["config.toml", "ca.crt"])
+def test_a_folder_with_a_configuration_of_the_callers_own_is_refused_and_kept(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=rf"has {name} already[\s\S]*leave --home out"):
+        check_home(tmp_path)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_what_a_killed_connect_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    check_home(tmp_path)
+    write_flwr_home(tmp_path, endpoint="127.0.0.1:1", ca_certificate=CA.pem)
+    check_home(tmp_path)
