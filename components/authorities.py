@@ -13,15 +13,20 @@ from typing import Literal, get_args
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
 
 from components.errors import RefusalError
 
 MOST = 2
 """More than the old and the new CA is never needed, and each one that is trusted can speak for the SuperLink."""
 
+AUTHORITY_NAME = "Flower federation CA"
+"""Common name of the CA that a central stack makes; from the second generation on with its number."""
+
 Stage = Literal["steady", "trust-both", "switch"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
+_OWN_NAME = re.compile(rf"{AUTHORITY_NAME}( [0-9]+)?")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -49,6 +54,21 @@ class CaPlan:
         if self.stage == "switch":
             return CaPlan(generation=self.generation + 1)
         return CaPlan(generation=self.generation, stage=STAGES[STAGES.index(self.stage) + 1])
+
+
+def made_by_stack(ca_pem: str) -> bool:
+    """Whether a centre's CA certificates are those that its own stack makes, and not an operator's own.
+
+    It tells a centre that has moved from one to the other; nothing is trusted for it.
+
+    Raises:
+        RefusalError: The text is not one or two certificates.
+    """
+    names = [
+        [str(part.value) for part in each.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        for each in load_authorities(ca_pem)
+    ]
+    return all(len(name) == 1 and _OWN_NAME.fullmatch(name[0]) for name in names)
 
 
 def load_authorities(pem: str, *, what: str = "CA certificate") -> tuple[x509.Certificate, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography import x509
 
+from components.authorities import made_by_stack
 from components.errors import RefusalError
 from components.pki_rules import EXPIRY_WARNING
 
@@ -63,6 +64,11 @@ class CentreCertificate:
         )
 
 
+def is_moving(outputs: Mapping[str, Any]) -> bool:
+    """Whether a centre whose stack is about to make its CA was left with an operator's own by the update before."""
+    return "ca_certificate" in outputs and not made_by_stack(str(outputs["ca_certificate"]))
+
+
 def centre_certificates(
     outputs: Mapping[str, Any], *, federation: str, server_early: timedelta, ca_early: timedelta
 ) -> tuple[CentreCertificate, ...]:
@@ -78,10 +84,13 @@ def centre_certificates(
         ValueError: One of them is no certificate in PEM; no such stack is this program's.
     """
     zones = ", and tells every zone whose stack is in this backend"
+    # Of an operator's own CA that the stack's takes over from, no certificate can be made without telling the zones.
+    moves = is_moving(outputs)
+    leaf = (RENEW_CA, zones) if moves else (RENEW_SERVER, "")
     kinds = (
         ("ca_certificate", f"CA certificate of the federation {federation}", ca_early, RENEW_CA, zones),
-        ("server_certificate", "server certificate of the SuperLink", server_early, RENEW_SERVER, ""),
-        ("bundle_certificate", "certificate for join bundles", server_early, RENEW_SERVER, ""),
+        ("server_certificate", "server certificate of the SuperLink", server_early, *leaf),
+        ("bundle_certificate", "certificate for join bundles", server_early, *leaf),
     )
     return tuple(
         CentreCertificate(

@@ -15,7 +15,7 @@ from datetime import timedelta
 import pulumi
 import pulumi_tls as tls
 
-from components.authorities import CaPlan, bundle
+from components.authorities import AUTHORITY_NAME, CaPlan, bundle
 from components.control_certificates import ClientCertificate, ControlCertificates
 from components.join_bundle import SIGNER_NAME
 from components.own_ca import OwnCertificates, check_own_certificates
@@ -224,9 +224,7 @@ class FederationPKI(pulumi.ComponentResource):
             prefix,
             private_key_pem=key.private_key_pem,
             # A name of its own: clients choose among the CAs that they trust by the issuer's name first.
-            subject=tls.SelfSignedCertSubjectArgs(
-                common_name=f"Flower federation CA{label}", organization=organization
-            ),
+            subject=tls.SelfSignedCertSubjectArgs(common_name=f"{AUTHORITY_NAME}{label}", organization=organization),
             is_ca_certificate=True,
             set_subject_key_id=True,
             allowed_uses=["cert_signing", "crl_signing"],

@@ -15,7 +15,7 @@ import pulumi
 
 import pulumi_flower
 from components import zone_answer
-from components.centre_certificates import centre_certificates, judge
+from components.centre_certificates import RENEW_CA, centre_certificates, is_moving, judge
 from components.egress import superlink_rules
 from components.errors import RefusalError
 from components.federation_pki import FederationPKI, FederationPKIArgs
@@ -168,6 +168,11 @@ def _tell_ends(settings: CentralSettings, now: datetime, before: Mapping[str, An
     )
     for warning in judge(has, now=now, renews=certificates.renews):
         pulumi.log.warn(warning)
+    if is_moving(before):
+        pulumi.log.warn(
+            "the CA of your own goes, and this stack's takes over at once: nodes lose the centre until their zone has "
+            f"run pulumi up, too, with the new fingerprint; {RENEW_CA} does so for the zones of this backend"
+        )
 
 
 def _server(pki: FederationPKI, settings: SuperLinkSettings) -> OwnServerKey | GivenServerKey:

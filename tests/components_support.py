@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pulumi.runtime import MockCallArgs, MockResourceArgs
 
+from components.authorities import AUTHORITY_NAME
 from components.server_key import REQUEST
 from flower_appliance.machine import Machine
 from flower_appliance.serverkey import Wanted, ensure_request
@@ -212,9 +213,9 @@ class Authority:
 
 @cache
 def authority(number: int = 0) -> Authority:
-    """A self-signed CA; the same for the same number within a test run."""
+    """A self-signed CA with such a name as a stack's own; the same for the same number within a test run."""
     key = ec.derive_private_key(number + 777, ec.SECP384R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"test CA {number}")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{AUTHORITY_NAME} {number}")])
     now = datetime(2026, 1, 1, tzinfo=UTC)
     certificate = (
         x509.CertificateBuilder()

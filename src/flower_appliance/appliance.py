@@ -19,7 +19,7 @@ from flower_appliance.apply import Applied, apply, clear_obsolete, owner_of, rem
 from flower_appliance.audit_events import EVENTS_LOG, events_of, fingerprints, read_head, write_events
 from flower_appliance.checks import Check
 from flower_appliance.childwatch import ChildWatch
-from flower_appliance.context import SuperNodeContext, read_context
+from flower_appliance.context import SuperNodeContext, read_asked, read_context
 from flower_appliance.contextwatch import ContextWatch
 from flower_appliance.database import prepare_database
 from flower_appliance.enrolment import Enrolment, ask_enrolment, may_start
@@ -33,10 +33,10 @@ from flower_appliance.places import is_mounted
 from flower_appliance.plan import SUPERNODE_UNIT, plan
 from flower_appliance.planned import File, Plan
 from flower_appliance.provisioning import Provisioning, not_mounted
-from flower_appliance.provisions import render_mount
+from flower_appliance.provisions import render_mount, state_mounts
 from flower_appliance.publisher import Publisher, encoded
 from flower_appliance.readiness import Verdict, run_checks
-from flower_appliance.serverkey import held_keys
+from flower_appliance.serverkey import ensure_request, held_keys
 from flower_appliance.services import Host, MakeServices, no_files
 from flower_appliance.supervisor import Finished, Listener, Program, Supervisor
 from flower_appliance.version import FLOWER_VERSION
@@ -196,7 +196,8 @@ class Appliance:
             if self._refusal != str(error):
                 LOG.error("%s", error)
             self._refusal = str(error)
-            self._publisher.set({"FL_ERROR": encoded(self._refusal), "FL_READY": "NO"})
+            answer = await asyncio.to_thread(self._answer_request)
+            self._publisher.set({"FL_ERROR": encoded(self._refusal), "FL_READY": "NO", **answer})
             return
         self._refusal = ""
         if self._plan is not None and self._plan.awaits_certificate and not wanted.awaits_certificate:
@@ -217,6 +218,23 @@ class Appliance:
         )
         if not wanted.units_wait_for_checks and self._provisioning.is_done(wanted.provisions):
             await self._start_units()
+
+    def _answer_request(self) -> dict[str, str]:
+        """What is asked of the server's own key, although the rest of the CONTEXT is refused.
+
+        A certificate that has ended is such a rest, and the one that takes its place is made for this answer.
+        """
+        try:
+            asked = read_asked(self._guest.context_values())
+            machine = self._guest.machine(self._vm_name)
+            volumes = () if asked is None else state_mounts(asked.state_volume)
+            if asked is None or not all(is_mounted(machine.path(mount.where)) for mount in volumes):
+                return {}
+            request = ensure_request(machine, asked.key, owner=owner_of(machine.service_user))
+        except (ApplianceError, OSError) as error:
+            LOG.error("the signing request could not be answered: %s", error)
+            return {}
+        return {"FL_SERVER_CSR": encoded(request), "FL_SERVER_REQUEST": asked.key.answer}
 
     async def _on_its_volume(self, wanted: Plan, machine: Machine) -> bool:
         """Whether the state is where the plan wants it; where it was only mounted now, this program starts anew.

@@ -118,6 +118,28 @@ def read_context(values: Mapping[str, str], *, now: datetime) -> SuperLinkContex
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a SuperLink's CONTEXT asks of its VM's own key, whatever else stands in it."""
+
+    key: Wanted
+    state_volume: str
+    """Label of the file system that the key is kept on; empty: the image's own."""
+
+
+def read_asked(values: Mapping[str, str]) -> Asked | None:
+    """The certificate that a CONTEXT asks for; None where it asks for none, or not in order.
+
+    It is read apart because the rest may be refused: a certificate that has ended is replaced by asking for another.
+    """
+    fields = Fields(values)
+    if fields.text("FL_ROLE") != "superlink":
+        return None
+    fields.name("FL_FEDERATION", "it stands in the certificate's subject")
+    key, volume = _own_key(fields), fields.label("FL_STATE_VOLUME")
+    return None if key is None or fields.problems else Asked(key=key, state_volume=volume)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Common:
     values: Context
     authorities: tuple[x509.Certificate, ...]

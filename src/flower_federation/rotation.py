@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from components.authorities import CaPlan
+from components.centre_certificates import RENEW_CA, is_moving
 from components.server_key import VM
 from flower_federation.errors import InputError, ToolError
 from flower_federation.operations import Federation
@@ -92,11 +93,12 @@ class Rotation:
             new_key: Make a new key for it, too.
 
         Raises:
-            InputError: The centre is not up, or its certificates come from another CA.
+            InputError: The centre is not up, or its certificates come from another CA, or still did.
             ToolError: The engine failed, or the old certificate is served still.
         """
         central = federation.central
         outputs = self._require_own_ca(central)
+        _refuse_moving(outputs, central)
         # Not what is served: nobody can be shown a certificate that has ended.
         before = fingerprint(str(outputs["server_certificate"]))
         names = ["server"]
@@ -130,7 +132,7 @@ class Rotation:
             InputError: The stage is not the next one, or a zone has to be told by a file in between.
             ToolError: The engine failed, or a zone does not trust what it should.
         """
-        self._require_own_ca(federation.central)
+        _refuse_moving(self._require_own_ca(federation.central), federation.central)
         plan = self.plan(federation.central)
         if plan.stage == "steady" and not self._is_settled(federation):
             # The file is ahead of what is up: `retire` was cut off once it was written. Another CA needs another call.
@@ -154,13 +156,17 @@ class Rotation:
     def renew_ca(self, federation: Federation) -> tuple[Step, ...]:
         """Make the CA's certificate anew with the key that it has, and tell every zone; also where it has ended.
 
+        Where the centre has just given up an operator's own CA, this makes the federation's, with another key.
+
         Raises:
             InputError: The centre is not up, or its certificates come from another CA.
             ToolError: The engine failed, or a zone does not trust what it should.
         """
         central = federation.central
-        name = str(self._require_own_ca(central)["federation"])
-        urns = [urn(central.name, name, authority_name(number)) for number in self.plan(central).trusted]
+        outputs = self._require_own_ca(central)
+        # The engine refuses to replace what the stack does not have yet (engine 3.259.0, 2026-11-24).
+        trusted = () if is_moving(outputs) else self.plan(central).trusted
+        urns = [urn(central.name, str(outputs["federation"]), authority_name(number)) for number in trusted]
         steps = [self._step("CA certificate made, with its key", lambda: self._up(central, urns))]
         zones = [zone for zone in federation.zones if self._stacks.outputs(zone)]
         steps += [self._step(f"{zone.name} trusts it", lambda zone=zone: self._up(zone)) for zone in zones]  # type: ignore[misc]
@@ -316,6 +322,16 @@ def _not_next(stage: str | None, expected: str, why: str) -> InputError:
         reason="a stage that is left out leaves nodes without a CA that they trust",
         remedy=f"use --stage {expected}, or leave --stage out for all that are left",
     )
+
+
+def _refuse_moving(outputs: Mapping[str, Any], central: StackFile) -> None:
+    if is_moving(outputs):
+        raise InputError(
+            given=f"stack {central.name}: its CA is still the one that ca named",
+            rule="what the federation's own CA signed is rotated once it has signed",
+            reason="the next update makes another CA, and nodes are locked out until their zones trust it",
+            remedy=f"run {RENEW_CA}, which makes it and tells every zone whose stack is in this backend",
+        )
 
 
 def urn(stack: str, federation: str, name: str) -> str:

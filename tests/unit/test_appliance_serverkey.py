@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import ctypes
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+from flower_appliance.appliance import Appliance
 from flower_appliance.apply import Applied, apply, clear_obsolete
-from flower_appliance.context import SuperLinkContext, read_context
+from flower_appliance.context import SuperLinkContext, read_asked, read_context
 from flower_appliance.errors import ContextError, PlanError
+from flower_appliance.guest import Guest
 from flower_appliance.machine import SERVER_CERT, SERVER_KEY, Machine
+from flower_appliance.onegate import OneGate, OneGateAccess
 from flower_appliance.plan import plan
 from flower_appliance.planned import Plan, describe
 from flower_appliance.serverkey import held_keys
-from tests.appliance_support import NOW, b64, make_authority, superlink_values
+from flower_appliance.shellvars import render_assignments
+from tests.appliance_support import NOW, TOKEN, FakeOneGate, b64, make_authority, superlink_values, wait_until
 from tests.serverkey_support import sign
 
 CA = make_authority()
 NAMES = "localhost 127.0.0.1 10.0.0.5"
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 def own_values(*, certificate: str = "", epoch: int = 0, names: str = NAMES, **more: str) -> dict[str, str]:
@@ -203,3 +213,56 @@ def test_a_certificate_without_its_key_is_still_refused_where_no_key_is_asked_fo
     context = read_context(superlink_values(CA), now=NOW)
     assert isinstance(context, SuperLinkContext) and context.own_key is None
     assert SERVER_KEY in [file.path for file in plan(context, Boots(Path("/")).machine).files]
+
+
+@pytest.fixture
+def init() -> Iterator[None]:
+    """This process is a machine's init during a test, and no longer: orphans of other tests are not its children."""
+    yield
+    assert ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0
+
+
+@pytest.mark.parametrize("volume", ["", "flower-state"], ids=["the image's disk", "a volume that is not mounted"])
+async def test_a_request_is_answered_although_the_certificate_in_the_context_has_ended(
+    tmp_path: Path, init: None, volume: str
+) -> None:
+    """Else nothing could take its place: the stack signs what the VM asks for, and waits for the answer.
+
+    So it is with another key for a certificate that has ended, and where a CA of the operator's own has ended and the
+    federation's takes over. Without its volume the VM makes no key, as ever.
+    """
+    certificate, key = CA.issue(*NAMES.split())
+    values = own_values(certificate=certificate, epoch=1, FL_SERVER_KEY=b64(key), FL_STATE_VOLUME=volume)
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "context.sh").write_text(render_assignments(values))
+    guest = Guest(
+        vm_mark="x", root=tmp_path / "root", context_folder=context, address="10.0.0.5", bin_dir=Path("/opt/flower/bin")
+    )
+    later = x509.load_pem_x509_certificate(certificate.encode()).not_valid_after_utc + timedelta(seconds=1)
+    with FakeOneGate() as onegate:
+        onegate.names["7"] = "superlink_0_(service_3)"
+        access = OneGateAccess(endpoint=onegate.url, vm_id="7", token=TOKEN, ca_file=None)
+        appliance = Appliance(guest, onegate=OneGate(access), now=lambda: later)
+        running = asyncio.create_task(appliance.run())
+        told = "FL_SERVER_CERT"
+        await asyncio.to_thread(wait_until, lambda: told in onegate.error_of(7), told)
+        appliance.ask_to_stop()
+        await asyncio.wait_for(running, 20)
+        said = onegate.of(7)
+    made = (tmp_path / "root/etc/flower/certs/server-1.key").exists()
+    if volume:
+        assert ("FL_SERVER_REQUEST" in said, made) == (False, False)
+        return
+    assert (said["FL_SERVER_REQUEST"], made) == ("request-1", True)
+    request = x509.load_pem_x509_csr(base64.b64decode(said["FL_SERVER_CSR"]))
+    assert request.is_signature_valid
+    assert "READY" not in said
+
+
+@pytest.mark.parametrize(
+    "changes", [{"FL_ROLE": "supernode"}, {"FL_SERVER_NAMES": ""}, {"FL_SERVER_NAMES": "a b!c"}, {"FL_FEDERATION": ""}]
+)
+def test_a_context_that_asks_for_no_certificate_or_not_in_order_is_answered_with_none(changes: dict[str, str]) -> None:
+    assert read_asked(own_values()) is not None
+    assert read_asked({**own_values(), **changes}) is None

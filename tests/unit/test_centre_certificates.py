@@ -6,17 +6,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 
-from components.centre_certificates import CentreCertificate, centre_certificates, judge
+from components.authorities import AUTHORITY_NAME, made_by_stack
+from components.centre_certificates import CentreCertificate, centre_certificates, is_moving, judge
 from components.errors import RefusalError
 from tests.join_support import NOW, pem, root, server, signer
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
 
+def authority(number: int = 1, **wish: Any) -> x509.Certificate:
+    """A CA with the name of one that a stack makes."""
+    return root(number, name=AUTHORITY_NAME, **wish)
+
+
 def certificates(**changes: Any) -> tuple[CentreCertificate, ...]:
     outputs = {
-        "ca_certificate": pem(root()),
+        "ca_certificate": pem(authority()),
         "server_certificate": pem(server(end=NOW + 60 * DAY)),
         "bundle_certificate": pem(signer(end=NOW + 60 * DAY)),
         "federation": "demo",
@@ -44,7 +51,7 @@ def test_one_that_is_due_is_replaced_by_the_next_update() -> None:
 
 
 def test_the_ca_is_told_with_the_command_that_also_tells_the_zones() -> None:
-    (said,) = judge(certificates(ca_certificate=pem(root(end=NOW + 30 * DAY))), now=NOW, renews=False)
+    (said,) = judge(certificates(ca_certificate=pem(authority(end=NOW + 30 * DAY))), now=NOW, renews=False)
     assert said.startswith("CA certificate of the federation demo: expires at 2026-12-24T12:00:00+00:00, in 30 days. ")
     assert said.endswith(
         "federation rotate ca --renew does so at once, and tells every zone whose stack is in this backend."
@@ -54,16 +61,16 @@ def test_the_ca_is_told_with_the_command_that_also_tells_the_zones() -> None:
 @pytest.mark.parametrize(
     ("ended", "what", "command"),
     [
-        ({"ca_certificate": pem(root(end=NOW))}, "CA certificate of the federation demo", "ca --renew"),
+        ({"ca_certificate": pem(authority(end=NOW))}, "CA certificate of the federation demo", "ca --renew"),
         (
-            {"ca_certificate": pem(root()) + pem(root(9, end=NOW))},
+            {"ca_certificate": pem(authority()) + pem(authority(9, end=NOW))},
             "CA certificate of the federation demo",
             "ca --renew",
         ),
         ({"server_certificate": pem(server(end=NOW))}, "server certificate of the SuperLink", "server-certificate"),
         ({"bundle_certificate": pem(signer(end=NOW))}, "certificate for join bundles", "server-certificate"),
         (
-            {"ca_certificate": pem(root(end=NOW)), "server_certificate": pem(server(end=NOW))},
+            {"ca_certificate": pem(authority(end=NOW)), "server_certificate": pem(server(end=NOW))},
             "CA certificate of the federation demo",
             "ca --renew",
         ),
@@ -92,3 +99,34 @@ def test_a_renewal_goes_on_whatever_has_ended() -> None:
     assert found == (
         "server certificate of the SuperLink: expired at 2026-11-23T12:00:00+00:00. This update renews it.",
     )
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        {"ca_certificate": pem(root(end=NOW))},
+        {"ca_certificate": pem(root()), "server_certificate": pem(server(end=NOW))},
+        {"ca_certificate": pem(root()), "bundle_certificate": pem(signer(end=NOW))},
+    ],
+    ids=["its CA", "its server's", "its signer of bundles"],
+)
+def test_what_has_ended_of_an_operators_own_ca_is_replaced_by_the_command_that_tells_the_zones(
+    ended: dict[str, str],
+) -> None:
+    """The stack makes certificates again: no node trusts the CA that signs them before its zone is told."""
+    with pytest.raises(RefusalError) as refusal:
+        judge(certificates(**ended), now=NOW, renews=False)
+    assert refusal.value.remedy.startswith(
+        "run federation rotate ca --renew, which makes it anew, and tells every zone"
+    )
+    assert len(judge(certificates(**ended), now=NOW, renews=True)) == 1
+
+
+def test_a_centre_moves_where_one_of_its_cas_is_none_that_its_stack_made() -> None:
+    assert not is_moving({})
+    for mine in (authority(), root(name=f"{AUTHORITY_NAME} 2")):
+        assert made_by_stack(pem(mine))
+        assert not is_moving({"ca_certificate": pem(mine)})
+        assert is_moving({"ca_certificate": pem(mine) + pem(root(9))})
+    for other in ("root", f"{AUTHORITY_NAME} of Hospital", f"My {AUTHORITY_NAME}"):
+        assert is_moving({"ca_certificate": pem(root(name=other))})

@@ -19,6 +19,8 @@ from infra.settings import RawConfig, load
 from infra.zone_settings import ZoneSettings
 from tests.components_support import RecordingCloud, authority, run_and_resolve
 from tests.infra_support import as_texts, load_stack, machine, stack_values
+from tests.join_support import NOW as BUNDLE_NOW
+from tests.join_support import pem, root, server
 
 MADRID = "organization/flower-federation/madrid-central"
 SECOND, MONTH = timedelta(seconds=1), timedelta(days=30)
@@ -105,6 +107,19 @@ def test_an_update_that_is_there_to_renew_goes_on_and_says_what_has_ended(tmp_pa
     }
     assert all(text.endswith("This update renews it.") for text in warned)
     assert cloud.of("tls:index/selfSignedCert:SelfSignedCert")
+
+
+def test_a_centre_that_gives_up_a_ca_of_its_operators_says_what_becomes_of_the_nodes(
+    tmp_path: Path, warned: list[str]
+) -> None:
+    settings = load_stack("madrid-central", tmp_path)
+    assert isinstance(settings, CentralSettings)
+    cloud = RecordingCloud(stacks={MADRID: {"ca_certificate": pem(root()), "server_certificate": pem(server())}})
+    run_and_resolve(cloud, lambda: central.declare(settings, now=BUNDLE_NOW), stack="madrid-central")
+
+    (told,) = warned
+    assert "nodes lose the centre until" in told
+    assert "federation rotate ca --renew" in told
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from flower_federation.rotation import Rotation, fingerprint, next_epoch, urn
 from flower_federation.stacks import Changes, StackFile
 from flower_federation.trusted import TrustedZone
 from tests.components_support import authority
+from tests.join_support import NOW, pem, root
 
 CENTRAL = StackFile(name="madrid-central", kind="central", zone="madrid", central=None, trusted=("berlin-hospital",))
 BERLIN = StackFile(name="berlin-hospital", kind="zone", zone="berlin", central="madrid-central")
@@ -37,6 +38,7 @@ class World:
         self.trusted: Mapping[str, str] = {}
         self.presented = ""
         self.cut_off: str | None = None
+        self.ca = authority().pem
         self.up(CENTRAL)
         self.up(BERLIN)
         self.log.clear()
@@ -53,7 +55,7 @@ class World:
         return {
             "federation": "demo",
             "superlink_fleet_endpoint": "192.0.2.1:9092",
-            "ca_certificate": "PEM",
+            "ca_certificate": self.ca,
             "ca_fingerprint": self.presented,
             "server_certificate": authority(self.serial).pem,
         }
@@ -62,9 +64,13 @@ class World:
         self.log.append(" ".join(["up", stack.name, *replace]))
         if stack.name == self.cut_off:
             raise KeyboardInterrupt
+        moved = stack.name == CENTRAL.name and self.ca != authority().pem
+        if moved and replace:
+            # Word for word what engine 3.259.0 says (2026-11-24).
+            raise AssertionError(f"Target '{replace[0]}' could not be found in the stack.")
         if stack.name == CENTRAL.name:
-            self.presented = self.trusts
-        self.serial += bool(replace)
+            self.presented, self.ca = self.trusts, authority().pem
+        self.serial += bool(replace) or moved
         if stack.name == "berlin-hospital" and not (self.stubborn_zone and self.trusted):
             self.trusted = {"berlin-hospital": self.trusts}
         return Changes(created=0, updated=1, replaced=0, deleted=0, unchanged=0)
@@ -86,7 +92,7 @@ class World:
         return ("berlin/supernode-0",)
 
     def served(self, endpoint: str, ca_certificate: str) -> str:
-        assert (endpoint, ca_certificate) == ("192.0.2.1:9092", "PEM")
+        assert (endpoint, ca_certificate) == ("192.0.2.1:9092", self.ca)
         return fingerprint(authority(self.serial if self.served_serial is None else self.served_serial).pem)
 
     def say(self, line: str) -> None:
@@ -267,6 +273,20 @@ def test_zones_that_join_by_a_file_are_told_between_the_stages(world: World) -> 
         world.rotation().ca(federation)
     world.rotation().ca(federation, "trust-both")
     assert "up berlin-hospital" in world.log
+
+
+def test_a_centre_that_gave_up_a_ca_of_its_operators_gets_its_first_one_and_every_zone_is_told(world: World) -> None:
+    world.ca = pem(root(end=NOW))
+    for rotate in (world.rotation().server_certificate, world.rotation().ca):
+        with pytest.raises(InputError, match="federation rotate ca --renew") as refusal:
+            rotate(FEDERATION)
+        assert "its CA is still the one that ca named" in refusal.value.given
+    assert world.log == []
+
+    world.rotation().renew_ca(FEDERATION)
+    assert world.log == ["up madrid-central", "up berlin-hospital", "online"]
+    world.rotation().server_certificate(FEDERATION)
+    assert world.log[-2:] == [f"up madrid-central {SERVER}", "online"]
 
 
 def test_certificates_of_another_ca_are_not_made_here(world: World) -> None:
