@@ -34,9 +34,10 @@ from pulumi_flower.control import ControlClient
 from pulumi_flower.errors import RefusedError, SuperLinkError
 from pulumi_flower.keys import parse_openssh
 from pulumi_flower.transport import tls_context
-from tests.appliance_support import REPOSITORY, ask, marked_processes, wait_until
+from tests.appliance_support import REPOSITORY, ask, marked_processes, wait_until, whole_lines
 from tests.control_support import ControlLab, control_lab, run_flwr
 from tests.flower_support import public_line
+from tests.integration.test_appliance_vms import command_line
 from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.flower, pytest.mark.slow]
@@ -275,7 +276,7 @@ def test_an_audit_that_was_killed_takes_up_every_call_that_was_made_meanwhile_on
     lab: ControlLab, tmp_path: Path
 ) -> None:
     client = lab.certificate("While away", "operator")
-    (audit,) = [pid for pid in lab.superlink.pids("python") if b"audit_run" in cmdline(pid)]
+    (audit,) = [pid for pid in lab.superlink.pids("python") if "audit_run" in command_line(pid)]
     os.kill(audit, signal.SIGKILL)
     began = time.monotonic()
     for _ in range(20):
@@ -288,7 +289,7 @@ def test_an_audit_that_was_killed_takes_up_every_call_that_was_made_meanwhile_on
 
 def test_the_audit_is_one_whole_chain_its_head_is_published_and_every_tampering_is_found(lab: ControlLab) -> None:
     head = wait_until(lambda: lab.superlink.attributes().get("FL_AUDIT_HEAD"), "the head in OneGate")
-    published, text = Head.parse(head), lab.chain.read_text().splitlines()
+    published, text = Head.parse(head), whole_lines(lab.chain)
 
     began = time.monotonic()
     assert check_chain(text, published=published).intact
@@ -302,7 +303,7 @@ def test_the_audit_is_one_whole_chain_its_head_is_published_and_every_tampering_
 
 def test_every_line_reaches_the_log_pipeline_and_no_secret_any_log(lab: ControlLab) -> None:
     logs = lab.superlink.root / "var/log/flower"
-    text = lab.chain.read_text().splitlines()
+    text = whole_lines(lab.chain)
     wait_until(
         lambda: set(text) <= set((logs / "flower-audit.log").read_text().splitlines()),
         "every line in the unit's output",
@@ -326,7 +327,3 @@ def test_a_tunnel_that_cannot_reach_its_gateway_tells_flwr_why(lab: ControlLab, 
         answer = run_flwr(tmp_path, "ls")
     assert not answer["success"]
     assert f"The gateway at {lab.network}.9:9093 cannot be reached" in answer["error-message"]
-
-
-def cmdline(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -41,9 +41,9 @@ TOOLS: Final[Mapping[str, str]] = {
 """Program -> Debian package that has it."""
 OVMF: Final = Path("/usr/share/OVMF")
 """Where Debian's package `ovmf` has UEFI for virtual machines."""
-DEFAULT_GRACE_S: Final = 120.0
-"""An emulated guest needs 5-60 s to shut down (observed 2026-11-24)."""
-_QMP_TIMEOUT_S: Final = 5.0
+DEFAULT_GRACE_S: Final = 300.0
+"""An emulated guest needs 5-60 s to shut down where the machine does nothing else (observed 2026-11-24)."""
+_QMP_TIMEOUT_S: Final = 30.0
 _CONTEXT_DRIVE: Final = "context"
 
 
