@@ -238,8 +238,9 @@ def test_data_is_judged_by_what_the_service_user_may_read() -> None:
         folder = Path(name)
         folder.chmod(0o755)
         private, public = folder / "private", folder / "public"
-        private.touch(mode=0o600)
-        public.touch(mode=0o644)
+        for path, mode in ((private, 0o600), (public, 0o644)):
+            path.touch()
+            path.chmod(mode)
 
         assert readable_by(folder, "nobody")
         assert readable_by(public, "nobody")

@@ -189,7 +189,8 @@ def test_a_folder_or_a_key_that_others_can_read_is_refused(issued: Issued, tmp_p
     (tmp_path / "ada/key.pem").chmod(0o640)
     with pytest.raises(InputError, match="mode 0640"):
         read_folder(tmp_path / "ada")
-    (tmp_path / "open").mkdir(mode=0o755)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o755)
     with pytest.raises(InputError, match="chmod 700"):
         write_folder(tmp_path / "open", certificate)
     assert list((tmp_path / "open").iterdir()) == []
