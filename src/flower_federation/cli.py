@@ -11,14 +11,13 @@ import importlib
 import json
 import os
 import select
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from flower_federation.errors import FederationError, InputError
+from flower_federation.processes import requests_to_end
 
 COMMANDS = (
     "flower_federation.operations_cli",
@@ -84,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `federation`."""
     words = sys.argv[1:] if argv is None else argv
-    with _requests_to_end():
+    with requests_to_end():
         try:
             return _carry_out(words)
         except KeyboardInterrupt:
@@ -138,23 +137,6 @@ def _reader_gone() -> bool:
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
             return True
     return False
-
-
-@contextmanager
-def _requests_to_end() -> Iterator[None]:
-    """A service manager or a CI job stops with SIGTERM, a terminal that closes with SIGHUP: the same care as Ctrl-C."""
-    # What is ignored stays so: nohup asks to outlive the terminal.
-    asked = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _interrupt) for number in asked}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

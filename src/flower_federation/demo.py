@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,13 +25,13 @@ from flower_federation.demo_containers import (
     remove_network,
     write_image,
 )
-from flower_federation.environment import Layout
+from flower_federation.environment import Layout, backend_folder
 from flower_federation.errors import InputError
 from flower_federation.operations import choose
 from flower_federation.operations_cli import EXAMPLE_APP, Workplace, say, workplace
 from flower_federation.processes import Runner, require, run_process
 from flower_federation.runs_report import RunResult, rounds_table
-from flower_federation.stacks import StackFile
+from flower_federation.stacks import STACKS_FOLDER, StackFile, has_salt
 from flower_federation.terminal import terminal
 from flower_federation.zones import ZONES_FOLDER, EmbeddedZone, Zones, embedded_zones, is_embedded
 
@@ -205,13 +205,13 @@ class Demo:
                 removed.append(stack.name)
                 say(f"stack {stack.name}: removed")
             self._drop_salt(stack)
-        for folder in removable(place.layout, [zone.state for zone in zones]):
+        for folder in removable(place.layout, [zone.state for zone in zones], environment=place.environment):
             shutil.rmtree(folder, ignore_errors=False)
         if self._containers is not None:
             remove_network(self._containers, run=self._run, env=place.environment)
             shutil.rmtree(self._containers.project)
         kept = kept_of(place.layout)
-        say("nothing of the demo is left" if kept is None else f"kept, with stacks of other federations: {kept}")
+        say("nothing of the demo is left" if kept is None else f"kept, for stacks that are not the demo's: {kept}")
         return tuple(removed)
 
     def _drop_salt(self, stack: StackFile) -> None:
@@ -272,16 +272,23 @@ class Demo:
         return str(output.relative_to(layout.project))
 
 
-def removable(layout: Layout, zone_folders: Sequence[Path]) -> tuple[Path, ...]:
-    """Folders that go with the demo: everything of this clone's state, or only the zones' where other stacks remain.
+def removable(layout: Layout, zone_folders: Sequence[Path], *, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Folders that go with the demo: everything of this clone's state, or only the zones' where others need the rest.
+
+    The state has the passphrase. Without it stacks of this backend, of another one that the caller has set, and values
+    that a stack's file encrypts could be read by nobody any more.
 
     Args:
         layout: The clone.
         zone_folders: The embedded zones' own folders.
+        environment: Of the engine.
     """
     if not layout.state.exists():
         return ()
-    others = [path for path in layout.backend.glob(".pulumi/stacks/**/*.json") if not path.name.endswith(".bak")]
-    if others:
+    stacks = [path for path in layout.backend.glob(".pulumi/stacks/**/*.json") if not path.name.endswith(".bak")]
+    url = environment.get("PULUMI_BACKEND_URL")
+    elsewhere = bool(url) and backend_folder(str(url)) != layout.backend
+    files = (layout.project / STACKS_FOLDER).glob("Pulumi.*.yaml")
+    if stacks or elsewhere or any(has_salt(path) for path in files):
         return tuple(folder for folder in zone_folders if folder.exists())
     return (layout.state,)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NoReturn, Protocol
 
 from flower_federation.errors import ToolError
 
@@ -101,6 +101,26 @@ def run_process(
             seconds=time.monotonic() - start,
             timed_out=timed_out,
         )
+
+
+@contextmanager
+def requests_to_end() -> Iterator[None]:
+    """A service manager or a CI job stops with SIGTERM, a terminal that closes with SIGHUP: the same care as Ctrl-C.
+
+    For as long as the block lasts each of them raises KeyboardInterrupt. To be entered in the main thread.
+    """
+    # What is ignored stays so: nohup asks to outlive the terminal.
+    asked = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in asked}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -255,7 +255,7 @@ class Stacks:
         It is of the passphrase that the stack had, and with another one the engine would not make the stack again.
         """
         path = self._file(stack)
-        return f"{_SALT}:" in path.read_text(encoding="utf-8") and not self.exists(stack) and drop_salt(path)
+        return has_salt(path) and not self.exists(stack) and drop_salt(path)
 
     def config(self, stack: StackFile) -> Mapping[str, Any]:
         """What the stack's file says, without the project's prefix."""
@@ -311,6 +311,15 @@ class Stacks:
         )
 
 
+def has_salt(path: Path) -> bool:
+    """Whether a stack's file carries the salt of a passphrase.
+
+    Args:
+        path: The file.
+    """
+    return any(line.startswith(f"{_SALT}:") for line in path.read_text(encoding="utf-8").splitlines())
+
+
 def drop_salt(path: Path) -> bool:
     """Take the salt of a passphrase that is gone, or another's, out of a stack file; whether that could be done.
 
@@ -321,7 +330,7 @@ def drop_salt(path: Path) -> bool:
         path: The file.
     """
     text = path.read_text(encoding="utf-8")
-    if f"{_SALT}:" not in text or _has_encrypted(yaml.safe_load(text)):
+    if not has_salt(path) or _has_encrypted(yaml.safe_load(text)):
         return False
     kept = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(f"{_SALT}:"))
     path.write_text(kept, encoding="utf-8")

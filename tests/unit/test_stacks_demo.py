@@ -105,16 +105,36 @@ def test_down_removes_all_state_unless_the_backend_has_other_stacks(tmp_path: Pa
     zone = layout.state / "zones" / "berlin"
     zone.mkdir(parents=True)
 
-    assert removable(layout, [zone]) == (layout.state,)
+    assert removable(layout, [zone], environment={}) == (layout.state,)
 
     other = layout.backend / ".pulumi" / "stacks" / "flower-federation" / "production.json"
     other.parent.mkdir(parents=True)
     other.write_text("{}")
-    assert removable(layout, [zone]) == (zone,)
+    assert removable(layout, [zone], environment={}) == (zone,)
+
+
+@pytest.mark.parametrize("url", ["s3://hospital-state", "file:///srv/pulumi", "file://{own}?metadata=skip"])
+def test_down_keeps_the_passphrase_that_stacks_of_another_backend_may_need(tmp_path: Path, url: str) -> None:
+    layout = Layout(project=tmp_path)
+    zone = layout.state / "zones" / "berlin"
+    zone.mkdir(parents=True)
+
+    found = removable(layout, [zone], environment={"PULUMI_BACKEND_URL": url.format(own=layout.backend)})
+    assert found == ((layout.state,) if "{own}" in url else (zone,))
+
+
+def test_down_keeps_the_passphrase_that_a_stack_file_is_encrypted_with(tmp_path: Path) -> None:
+    layout = Layout(project=tmp_path)
+    zone = layout.state / "zones" / "berlin"
+    zone.mkdir(parents=True)
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "Pulumi.hospital.yaml").write_text("config: {}\nencryptionsalt: v1:abc=\n")
+
+    assert removable(layout, [zone], environment={}) == (zone,)
 
 
 def test_down_of_nothing_removes_nothing(tmp_path: Path) -> None:
-    assert removable(Layout(project=tmp_path), []) == ()
+    assert removable(Layout(project=tmp_path), [], environment={}) == ()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from flower_federation.benchmark.report import PAGE, RESULT, Result, Row, Step, 
 from flower_federation.benchmark.zone import running_zone
 from flower_federation.environment import Layout
 from flower_federation.errors import FederationError, of_system
+from flower_federation.processes import requests_to_end
 from flower_federation.setup import project_folder
 
 PARTS = ("start", "listing", "waiting", "steps")
@@ -52,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write and options.only:
         parser().error("--write goes without --only: the committed page has every part")
     try:
-        result = measure(options.only or PARTS, options.rounds)
+        with requests_to_end():
+            result = measure(options.only or PARTS, options.rounds)
     except (FederationError, OSError) as error:
         told = error if isinstance(error, FederationError) else of_system(error)
         print(f"scripts/bench: {told}", file=sys.stderr)
