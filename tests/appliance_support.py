@@ -73,12 +73,12 @@ class Authority:
         return certificate.public_bytes(serialization.Encoding.PEM).decode(), key_pem(key)
 
 
-def make_authority(*, start: datetime = NOW - timedelta(days=1), days: int = 30) -> Authority:
+def make_authority(*, start: datetime = NOW - timedelta(days=1), days: int = 30, name: str = "test CA") -> Authority:
     """A fresh, self-signed CA."""
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = _builder("test CA", start, days, key)
+    builder = _builder(name, start, days, key)
     certificate = (
-        builder.issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test CA")]))
+        builder.issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .add_extension(
             x509.KeyUsage(

@@ -105,6 +105,17 @@ class ControlLab:
             certificate=certificate, key=key, ca_certificate=self.authority.pem, endpoint=self.endpoint
         )
 
+    def strangers_certificate(self, authority_name: str) -> ControlCertificate:
+        """An operator's of nobody's CA, shown beside a CA of that CA's name that did not sign it: crypto/tls quotes the
+        name in its refusal then.
+        """
+        start = datetime.now(UTC) - timedelta(hours=2)
+        own, other = (make_authority(start=start, name=authority_name) for _ in range(2))
+        certificate, key = issue_client(own, "Stranger", "operator")
+        return ControlCertificate(
+            certificate=certificate + other.pem, key=key, ca_certificate=self.authority.pem, endpoint=self.endpoint
+        )
+
     def audit(self, **wanted: Any) -> list[dict[str, Any]]:
         """Lines of the audit that say all of `wanted`; `name` is the actor's."""
         name = wanted.pop("name", None)

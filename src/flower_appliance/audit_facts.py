@@ -20,10 +20,20 @@ from flower_appliance.wire import read_integer
 DONE, REFUSED, FAILED = "done", "refused", "failed"
 MOST_TEXT = 300
 _CALL_NAME = re.compile(r"[a-z0-9-]{1,64}")
-_HANDSHAKE = re.compile(r"TLS handshake error from (?P<address>.+):\d+: (?P<reason>.*)", re.DOTALL)
-# What crypto/tls says where the client's certificate is at fault. The Fleet port asks for none, so these are of the
-# Control port; a SuperNode that does not like the server's certificate reads otherwise.
-_CERTIFICATE = re.compile(r"failed to verify certificate|didn't provide a certificate|failed to parse certificate")
+# The first port ends the address: the reason may quote names out of a stranger's certificate, and whatever they hold is
+# no part of an address, nor can it turn a refusal into another message.
+_HANDSHAKE = re.compile(r"http: TLS handshake error from (?P<address>\S+?):\d+: (?P<reason>.*)", re.DOTALL)
+# How crypto/tls (Go, in Caddy 2.11.7) begins where the client's certificate is at fault, or its key is not the
+# certificate's. The Fleet port asks for none, so these are of the Control port; a SuperNode that does not like the
+# server's certificate reads otherwise.
+_CERTIFICATE = re.compile(
+    r"tls: (failed to verify certificate"
+    r"|failed to parse client certificate"
+    r"|client didn't provide a certificate"
+    r"|client certificate "
+    r"|client sent certificate "
+    r"|invalid (certificate )?signature by the client certificate)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +126,8 @@ def event_fact(line: bytes, *, now: datetime) -> Fact | None:
 
 
 def _handshake(message: str, time: datetime) -> Fact | None:
-    match = _HANDSHAKE.search(message)
-    if match is None or not _CERTIFICATE.search(match["reason"]):
+    match = _HANDSHAKE.match(message)
+    if match is None or not _CERTIFICATE.match(match["reason"]):
         return None
     address = match["address"].strip("[]")
     return Fact(time=time, action="connect", outcome=REFUSED, source=address, reason=match["reason"][:MOST_TEXT])

@@ -107,9 +107,7 @@ def test_the_admin_networks_still_count_for_whoever_has_a_certificate(lab: Contr
     assert lines(lab, 1, source=f"{lab.network}.77")[0]["outcome"] == "refused"
 
 
-def test_an_expired_certificate_the_servers_own_and_one_of_another_ca_get_no_connection_and_a_line_each(
-    lab: ControlLab, tmp_path: Path
-) -> None:
+def test_an_expired_certificate_and_the_servers_own_get_no_connection_and_a_line_each(lab: ControlLab) -> None:
     start = datetime.now(UTC) - timedelta(hours=1)
     expired = lab.certificate("Expired", "operator", start=start, days=1 / 48)
     server = lab.certificate("Server", "operator", usage=ExtendedKeyUsageOID.SERVER_AUTH)
@@ -121,6 +119,20 @@ def test_an_expired_certificate_the_servers_own_and_one_of_another_ca_get_no_con
     refused = lines(lab, before + 2, action="connect", outcome="refused")[before:]
     assert any("expired" in line["reason"] for line in refused)
     assert any("incompatible key usage" in line["reason"] for line in refused)
+
+
+@pytest.mark.parametrize("name", ["Another CA", "x:1: nothing", "10.0.0.9:443: EOF", '\x1b[2J\n{"seq":1}'])
+def test_a_certificate_of_another_ca_is_refused_and_audited_whatever_it_is_called(lab: ControlLab, name: str) -> None:
+    def refusals() -> list[dict[str, Any]]:
+        found = lab.audit(action="connect", outcome="refused", source="127.0.0.1")
+        return [line for line in found if "unknown authority" in line["reason"]]
+
+    before = len(refusals())
+    assert reach(lab.strangers_certificate(name))[0] == 0
+
+    told = wait_until(lambda: refusals()[before:], "the refusal in the audit")
+    assert len(told) == 1
+    assert told[0]["reason"].isprintable()
 
 
 def test_a_certificate_of_no_role_is_refused_by_its_subject(lab: ControlLab) -> None:

@@ -125,6 +125,31 @@ def test_a_handshake_that_failed_for_the_clients_certificate_is_a_refused_connec
 
 
 @pytest.mark.parametrize(
+    "reason",
+    [
+        "tls: failed to parse client certificate: x509: malformed certificate",
+        "tls: client didn't provide a certificate",
+        "tls: client certificate contains an unsupported public key of type *dsa.PublicKey",
+        "tls: client certificate used with invalid signature algorithm",
+        "tls: client sent certificate containing RSA key larger than 8192 bits",
+        "tls: invalid signature by the client certificate: ECDSA verification failure",
+    ],
+)
+def test_every_fault_of_a_clients_certificate_is_told_also_that_of_one_without_its_key(reason: str) -> None:
+    found = fact(json.dumps({**HANDSHAKE, "msg": f"http: TLS handshake error from 10.0.0.7:1: {reason}"}).encode())
+    assert (found.action, found.outcome, found.source, found.reason) == ("connect", "refused", "10.0.0.7", reason)
+
+
+@pytest.mark.parametrize(
+    "name", ["x:1: nothing", ":1: remote error: EOF", "10.0.0.1:443: tls: failed to verify certificate"]
+)
+def test_a_name_in_a_strangers_certificate_hides_neither_its_refusal_nor_its_address(name: str) -> None:
+    why = f'tls: failed to verify certificate: x509: certificate signed by unknown authority (possibly "{name}")'
+    found = fact(json.dumps({**HANDSHAKE, "msg": f"http: TLS handshake error from [fd00::1]:7: {why}"}).encode())
+    assert (found.action, found.outcome, found.source, found.reason) == ("connect", "refused", "fd00::1", why)
+
+
+@pytest.mark.parametrize(
     "message",
     [
         "http: TLS handshake error from 10.0.0.7:1: EOF",
