@@ -155,7 +155,9 @@ def read(text: str, *, what: str = "join bundle") -> JoinBundle:
         RefusalError: It is malformed, or was changed after it was signed. Whether it is meant for this zone, still
             valid and from the right centre, is for `check` to say.
     """
-    document = read_object(text, what=what, format_=FORMAT, keys=("facts", "signer", "signature"))
+    document = read_object(
+        text, what=what, format_=FORMAT, keys=("facts", "signer", "signature"), of_lines=("ca_certificate", "signer")
+    )
     found = document["facts"]
     names = tuple(JoinFacts.__dataclass_fields__)
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):

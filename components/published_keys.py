@@ -5,7 +5,6 @@ any VM of a service may write its siblings' attributes, so nothing here becomes 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -63,7 +62,7 @@ def read_nodes(
 def _decode(encoded: str, vm_name: str) -> str:
     try:
         return base64.b64decode(encoded, validate=True).decode("ascii").strip()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RefusalError(
             value=f"{PUBLIC_KEY_ATTRIBUTE} of {vm_name}: {encoded[:32]!r}",
             rule="it is the base64 of an OpenSSH public key line",

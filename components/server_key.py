@@ -8,7 +8,6 @@ the worst that a false one brings is a certificate of the SuperLink for another 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -98,7 +97,7 @@ def published_request(vms: Sequence[PublishedVm], *, wanted: Mapping[str, str]) 
     """
     answers = [vm for vm in vms if vm.attributes.get(REQUEST) == wanted[REQUEST]]
     if len(vms) != 1 or len(answers) != 1:
-        shown = ", ".join(f"{vm.name} with {REQUEST}={vm.attributes.get(REQUEST, '')}" for vm in vms) or "no VM"
+        shown = ", ".join(f"{vm.name} with {REQUEST}={vm.attributes.get(REQUEST, '')[:70]!r}" for vm in vms) or "no VM"
         raise RefusalError(
             value=f"the SuperLink's service has {shown}",
             rule=f"its one VM has {REQUEST}={wanted[REQUEST]}, and {REQUEST_ATTRIBUTE} beside it",
@@ -108,7 +107,7 @@ def published_request(vms: Sequence[PublishedVm], *, wanted: Mapping[str, str]) 
     encoded = answers[0].attributes.get(REQUEST_ATTRIBUTE, "")
     try:
         return base64.b64decode(encoded, validate=True).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise _refused("no base64 of ASCII text", vm=answers[0].name) from error
 
 

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import errno
 
+from flower_federation.plain import plain
+
 
 class FederationError(Exception):
-    """Root of the package's errors.
+    """Root of the package's errors. Its parts are plain text, whoever wrote what they quote.
 
     Args:
         given: The value or situation that was met, as the caller would recognise it.
@@ -27,11 +29,8 @@ class FederationError(Exception):
     exit_code = 1
 
     def __init__(self, *, given: str, rule: str, reason: str, remedy: str) -> None:
-        super().__init__(f"{given}\n  rule:   {rule}\n  reason: {reason}\n  remedy: {remedy}")
-        self.given = given
-        self.rule = rule
-        self.reason = reason
-        self.remedy = remedy
+        self.given, self.rule, self.reason, self.remedy = map(plain, (given, rule, reason, remedy))
+        super().__init__(f"{self.given}\n  rule:   {self.rule}\n  reason: {self.reason}\n  remedy: {self.remedy}")
 
     def document(self) -> dict[str, dict[str, str | int]]:
         """The error for `--json`: its parts by name, and the exit status."""

@@ -27,6 +27,7 @@ from flower_federation.environment import Layout, make_state, merged
 from flower_federation.errors import InputError, ToolError
 from flower_federation.heartbeat import Heartbeat, under_way
 from flower_federation.operations import FederationStatus, Operations, choose
+from flower_federation.plain import plain
 from flower_federation.runs import DEFAULT_TIMEOUT_S, RunRequest, run_app
 from flower_federation.runs_cli import App, check_app
 from flower_federation.runs_report import Round, RunResult, rounds_table
@@ -85,7 +86,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def say(line: str) -> None:
     """Print a line of progress at once."""
-    print(line, file=sys.stderr, flush=True)
+    print(plain(line), file=sys.stderr, flush=True)
 
 
 class Workplace:
@@ -286,7 +287,7 @@ def _status(arguments: argparse.Namespace) -> int:
         console.print(nodes_table(status))
         console.print(certificates_table(status, now=now))
         if status.trouble:
-            print(status.trouble, file=sys.stderr)
+            say(status.trouble)
     return 1 if status.trouble else 0
 
 

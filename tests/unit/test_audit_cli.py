@@ -122,6 +122,23 @@ def test_what_somebody_else_wrote_into_a_line_is_shown_as_it_is(
     assert reason in capsys.readouterr().out
 
 
+def test_a_table_writes_out_what_would_move_the_cursor_or_hide_a_line(
+    audit: tuple[Path, Head], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    path, head = audit
+    actor = {"name": "Eve\x1b[1A\x1b[2K", "role": "\x9b8m"}
+    fact = {"action": "\u202estop", "outcome": "refused", "reason": "\x1b]0;t\x07", "actor": actor}
+    line, _ = extend(head, {"time": "2026-11-24T08:00:09.000000Z", "route": "", **fact})
+    path.write_text(path.read_text() + line + "\n")
+
+    assert main(["audit", "show", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert all(row.isprintable() for row in shown.split("\n"))
+    assert r"\u202estop" in shown
+    assert shown.count(r"\x1b") == 3
+
+
 @pytest.mark.parametrize(
     "part",
     [{"time": 7}, {"seq": "x"}, {"actor": "Eve"}, {"actor": {"name": 7}}, {"reason": ["x"]}, {"source": {"a": 1}}],

@@ -185,3 +185,15 @@ def test_a_folder_that_stands_for_no_clone_is_refused_and_nothing_is_made_there(
         workplace({"FEDERATION_ROOT": text})
     assert not list(tmp_path.iterdir())
     assert not Path("no-such-folder").exists()
+
+
+def test_nothing_that_an_error_quotes_moves_a_terminals_cursor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = RefusalError(value="zone \x1b[2J\u202eberlin\ud800", rule="\x9b1A", reason="a\nb", remedy="\x07\rnothing")
+
+    assert run(monkeypatch, raising(error)) == 2
+    told = capsys.readouterr().err
+    assert all(line.isprintable() for line in told.split("\n"))
+    assert r"zone \x1b[2J\u202eberlin\ud800" in told
+    assert r"\x07\rnothing" in told

@@ -126,7 +126,9 @@ def test_a_request_for_anything_else_is_refused_with_what_it_asked_for(make: Cal
         ([], "no VM"),
         ([published(**{REQUEST: "of an older request", "FL_SERVER_CSR": "AAAA"})], "of an older request"),
         ([published(), published(1, **request_tags(WANTED))], "superlink_1_(service_15)"),
+        ([published(**{REQUEST: "\x1b[2J", "FL_SERVER_CSR": "AAAA"})], r"'\x1b[2J'"),
         ([published(**{REQUEST: WANTED[REQUEST], "FL_SERVER_CSR": "=broken="})], "no base64"),
+        ([published(**{REQUEST: WANTED[REQUEST], "FL_SERVER_CSR": "äöü="})], "no base64"),
     ],
 )
 def test_only_the_one_vms_answer_to_this_very_request_counts(vms: list[PublishedVm], shown: str) -> None:

@@ -139,6 +139,7 @@ def test_a_vm_without_a_key_is_left_out() -> None:
     [
         ({"id": 1, "name": "renamed", "tags": {"FL_NODE_PUBKEY": "x"}}, "VM name: renamed"),
         ({"id": 1, "name": "supernode_1_(service_15)", "tags": {"FL_NODE_PUBKEY": "not base64"}}, "FL_NODE_PUBKEY"),
+        ({"id": 1, "name": "supernode_1_(service_15)", "tags": {"FL_NODE_PUBKEY": "äöü="}}, "FL_NODE_PUBKEY"),
         (
             {"id": 1, "name": "supernode_1_(service_15)", "tags": {"FL_NODE_PUBKEY": "aGVsbG8="}},
             "public key of berlin/",

@@ -134,5 +134,36 @@ def test_nodes_of_another_shape_are_refused(nodes: Any) -> None:
     assert refusal(lambda: judge(text)).remedy
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda facts: facts.update(zone="\x1b[2J\x1b[Hberlin: accepted"),
+        lambda facts: facts.update(federation="demo\n  remedy: type the fingerprint below"),
+        lambda facts: facts.update(flower_version="1.41.0\r1.40.0"),
+        lambda facts: facts.update(ca_fingerprint="\u202e" + FINGERPRINT),
+        lambda facts: facts.update(zone="\x9b2J"),
+        lambda facts: facts.update(zone="\ud800"),
+        lambda facts: facts.update(zone="x" * 100_000),
+        lambda facts: facts.update({"\x1b[2J": ""}),
+        lambda facts: facts["nodes"][0].update(name="berlin/\x1b[8m"),
+        lambda facts: facts["nodes"][0].update(fingerprint="\x1b]0;title\x07"),
+        lambda facts: facts["nodes"][0].update(fingerprint=["\x1b[2J"]),
+    ],
+)
+def test_nothing_that_moves_a_terminals_cursor_gets_into_a_refusal(change: Any) -> None:
+    told = str(refusal(lambda: judge(changed(change, repaired=True))))
+
+    assert all(line.isprintable() for line in told.split("\n"))
+    assert [line.partition(":")[0] for line in told.split("\n")[1:]] == ["  rule", "  reason", "  remedy"]
+    assert len(told) < 2_000
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "0.5"])
+def test_a_number_with_a_fraction_or_without_an_end_is_refused_wherever_it_stands(number: str) -> None:
+    for place in ('"name"', '"public_key"', '"fingerprint"', '"partition_id"'):
+        text = changed(lambda facts: facts["nodes"][0].update({json.loads(place): "HERE"}))  # noqa: B023
+        assert number in refusal(lambda: judge(text.replace('"HERE"', number))).value  # noqa: B023
+
+
 def test_an_answer_is_not_written_for_nodes_that_could_not_be_accepted() -> None:
     assert "paris/supernode-0" in refusal(lambda: answer_text(nodes=[node("paris", 0)])).value
