@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zonebox.drivers.nics import DEFAULT_SWITCH
@@ -25,8 +25,8 @@ _PAUSE_S = 0.01
 
 @contextmanager
 def ownership(state: Path) -> Iterator[None]:
-    """Hold a state folder for this process. Raises ConfigError where another process has it."""
-    state.mkdir(parents=True, exist_ok=True)
+    """Hold a state folder for this process. Raises ConfigError where another process has it, or it cannot be made."""
+    make_folder(state)
     with (state / "zone.lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,25 +37,53 @@ def ownership(state: Path) -> Iterator[None]:
                 "another one holds it, and two would overwrite each other's objects",
                 "Stop it with `zonebox down --state FOLDER`, or choose another --state.",
             ) from error
-        pid = state / "zone.pid"
-        pid.write_text(f"{os.getpid()}\n")
+        pid, ends = state / "zone.pid", state / "endpoints.json"
+        # What a killed process left would say that this one answers already.
+        ends.unlink(missing_ok=True)
+        draft = pid.with_name("zone.pid.partial")
+        draft.write_text(f"{os.getpid()}\n")
+        draft.replace(pid)
         try:
             yield
         finally:
+            ends.unlink(missing_ok=True)
             pid.unlink(missing_ok=True)
 
 
-def running_pid(state: Path) -> int | None:
-    """Id of the process that holds a state folder, or None."""
-    lock, pid = state / "zone.lock", state / "zone.pid"
+def make_folder(state: Path) -> None:
+    """Make a zone's folder where there is none. Raises ConfigError."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"state folder {state}",
+            "it must be a folder that this user can make and write to",
+            f"making it failed: {error.strerror}",
+            "Choose another --state, or correct owner and mode of the folder that is to hold it.",
+        ) from error
+
+
+def is_held(state: Path) -> bool:
+    """Whether a process holds a state folder; it may still be starting."""
+    lock = state / "zone.lock"
     if not lock.exists():
-        return None
+        return False
     with lock.open("r+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return int(pid.read_text()) if pid.exists() else None
-    return None
+            return True
+    return False
+
+
+def running_pid(state: Path) -> int | None:
+    """Id of the process that holds a state folder, or None."""
+    if not is_held(state):
+        return None
+    try:
+        return int((state / "zone.pid").read_text())
+    except FileNotFoundError:
+        return None
 
 
 def status(state: Path) -> dict[str, object]:
@@ -69,7 +97,7 @@ def status(state: Path) -> dict[str, object]:
 
 
 def up(settings: Settings, timeout_s: float, *, verbose: bool = False) -> dict[str, object]:
-    """Start a zone in the background where none runs, and wait until it answers.
+    """Start a zone in the background where none runs, and wait until it answers; also one that is just being started.
 
     Args:
         settings: the zone.
@@ -80,18 +108,22 @@ def up(settings: Settings, timeout_s: float, *, verbose: bool = False) -> dict[s
         ConfigError: it ended at once, or did not answer in time; the message has the log's last lines.
     """
     state = settings.state
-    if running_pid(state) is None:
-        state.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + timeout_s
+    process = None
+    if not is_held(state):
+        make_folder(state)
         (state / "endpoints.json").unlink(missing_ok=True)
         process = _spawn(settings, verbose=verbose)
-        deadline = time.monotonic() + timeout_s
-        while not (state / "endpoints.json").exists():
-            if process.poll() is not None:
-                raise _failed(state, f"the zone's process ended with status {process.returncode}")
-            if time.monotonic() > deadline:
+    while not (state / "endpoints.json").exists():
+        if process is not None and process.poll() is not None:
+            raise _failed(state, f"the zone's process ended with status {process.returncode}")
+        if process is None and not is_held(state):
+            raise _failed(state, "the process that was starting it ended")
+        if time.monotonic() > deadline:
+            if process is not None:
                 process.terminate()
-                raise _failed(state, f"the zone did not answer within {timeout_s:g} s")
-            time.sleep(_PAUSE_S)
+            raise _failed(state, f"the zone did not answer within {timeout_s:g} s")
+        time.sleep(_PAUSE_S)
     return status(state)
 
 
@@ -113,7 +145,8 @@ def serve_command(settings: Settings, *, verbose: bool = False) -> list[str]:
 
 def _spawn(settings: Settings, *, verbose: bool) -> subprocess.Popen[bytes]:
     command = serve_command(settings, verbose=verbose)
-    with (settings.state / "zone.log").open("ab") as log:
+    descriptor = os.open(settings.state / "zone.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "ab") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
@@ -137,9 +170,10 @@ def down(state: Path, timeout_s: float, *, keep_vms: bool) -> bool:
     pid = running_pid(state)
     if pid is None:
         return False
-    os.kill(pid, signal.SIGHUP if keep_vms else signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGHUP if keep_vms else signal.SIGTERM)
     deadline = time.monotonic() + timeout_s
-    while running_pid(state) is not None:
+    while is_held(state):
         if time.monotonic() > deadline:
             raise ConfigError(
                 f"zone in {state}",
@@ -148,5 +182,4 @@ def down(state: Path, timeout_s: float, *, keep_vms: bool) -> bool:
                 f"Wait longer (--timeout), or end it with `kill -9 {pid}`: nothing that was stored is lost.",
             )
         time.sleep(_PAUSE_S)
-    (state / "endpoints.json").unlink(missing_ok=True)
     return True

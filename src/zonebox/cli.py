@@ -39,6 +39,21 @@ A client: ONE_XMLRPC=https://ADDRESS:2633/RPC2, any OpenNebula library, the CA c
 """
 
 
+_UP_EXAMPLES = """\
+examples:
+  zonebox up --name madrid --state ./madrid --address 127.10.0.1
+      VMs are processes of this machine; prints where the zone answers
+  zonebox up --name madrid --state ./madrid --address 127.10.0.1 --share /srv/data=/data/hospital
+      every VM sees the host's folder /data/hospital at /srv/data
+  zonebox up --name madrid --state ./madrid --address 127.10.0.1 --driver nspawn --onegate-host 169.254.16.9
+      VMs are containers with networks of their own, in which 127.10.0.1 would be themselves (needs root)
+  zonebox up --name t --state ./t --address 127.0.0.1 --driver fake --control
+      VMs in memory; `zonebox fault` may break them, `zonebox clock --advance` moves the time
+
+A zone that runs already is left as it is. See what it says in FOLDER/zone.log; stop it with `zonebox down`.
+"""
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     root = argparse.ArgumentParser(
@@ -49,7 +64,15 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (("serve", "run a zone in the foreground"), ("up", "run a zone in the background")):
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(
+            name,
+            help=text,
+            description=f"{text.capitalize()}.",
+            epilog=_UP_EXAMPLES
+            if name == "up"
+            else "Ends with SIGTERM or SIGINT, guests too; with SIGHUP they run on.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         _add_zone_options(command)
         if name == "up":
             command.add_argument("--json", action="store_true", help="print the endpoints as JSON")
@@ -148,8 +171,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except (ConfigError, ControlError) as error:
-        sys.stderr.write(f"zonebox: {error}\n")
-        return 2
+        problem: ConfigError | ControlError = error
+    except OSError as error:
+        problem = ConfigError(
+            str(error.filename or options.state),
+            "this user must be able to read and write the zone's folder",
+            error.strerror or str(error),
+            "Correct owner and mode, make room, or choose another --state.",
+        )
+    sys.stderr.write(f"zonebox: {problem}\n")
+    return 2
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ Faults are in memory: a zone that is started again has none.
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -164,8 +165,12 @@ def _check(spec: Spec) -> None:
             "a phase of a VM can fail, be late or hang",
             "it has no connection that could be closed",
         )
-    elif spec.effect is Effect.DELAY and not spec.delay_s > 0:
-        problem = (f"delay of {spec.delay_s:g} s", "it must be more than 0", "a fault without effect hides a mistake")
+    elif spec.effect is Effect.DELAY and not 0 < spec.delay_s < math.inf:
+        problem = (
+            f"delay of {spec.delay_s:g} s",
+            "it must be more than 0, and end some time",
+            "a fault without effect hides a mistake, and what never ends is a hang",
+        )
     elif spec.count is not None and spec.count < 1:
         problem = (f"count {spec.count}", "it must be at least 1, or absent", "a fault without effect hides a mistake")
     elif spec.skip < 0:

@@ -21,6 +21,7 @@ from zonebox.traffic import Traffic
 
 _log = logging.getLogger("zonebox.faults")
 _METHOD: Final = re.compile(rb"<methodName>\s*([\w.]+)\s*</methodName>")
+_FIRST_BAD_STATUS: Final = 400
 _LAST_HTTP_STATUS: Final = 599
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -68,7 +69,9 @@ def _failure(endpoint: str, name: str, fault: Fault) -> web.Response:
     if endpoint == "oned" and (not code or code in ONED_CODES):
         body = codec.failure(name, Injected(text, code or INTERNAL))
         return web.Response(body=body, headers={"Content-Type": codec.CONTENT_TYPE})
-    return web.Response(status=code if 0 < code <= _LAST_HTTP_STATUS else UNAVAILABLE, text=text)
+    # oned's codes are no statuses of HTTP: 256 would be taken for a success.
+    status = code if _FIRST_BAD_STATUS <= code <= _LAST_HTTP_STATUS else UNAVAILABLE
+    return web.Response(status=status, text=text)
 
 
 def _hang_up(request: web.Request) -> web.Response:

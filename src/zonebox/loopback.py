@@ -8,6 +8,8 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+from zonebox.errors import ConfigError
+
 PORTS: Final = (2633, 2474, 5030)
 """oned, OneFlow, OneGate."""
 _TRIES: Final = 500
@@ -21,7 +23,7 @@ def free_address(ports: Sequence[int] = PORTS, *, dice: random.Random | None = N
         dice: chooses; two processes that begin alike would meet.
 
     Raises:
-        RuntimeError: none was free in 500 tries.
+        ConfigError: none was free in 500 tries.
     """
     choose = dice or random.Random(os.urandom(8))  # noqa: S311 - a choice, not a secret
     for _ in range(_TRIES):
@@ -29,7 +31,12 @@ def free_address(ports: Sequence[int] = PORTS, *, dice: random.Random | None = N
         address = f"127.{choose.randint(100, 200)}.{choose.randint(1, 254)}.1"
         if all(_free(address, port) for port in ports):
             return address
-    raise RuntimeError(f"no loopback address with ports {', '.join(map(str, ports))} free in {_TRIES} tries")
+    raise ConfigError(
+        f"ports {', '.join(map(str, ports))}",
+        "all of them must be free on one address 127.100.x.1 to 127.200.x.1",
+        f"none of {_TRIES} that were tried has them free: something listens on every address, or may not listen here",
+        "Stop what listens on 0.0.0.0 there (`ss -ltn`), or give ports of your own.",
+    )
 
 
 def _free(address: str, port: int) -> bool:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from zonebox.errors import ConfigError
 from zonebox.trees import Tree, clone
 
 _SCHEMA = """
@@ -28,9 +29,23 @@ class Store:
 
     Args:
         path: the database file; None keeps everything in memory.
+
+    Raises:
+        ConfigError: the file is no database that can be read and written.
     """
 
     def __init__(self, path: Path | None) -> None:
+        try:
+            self._open(path)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise ConfigError(
+                str(path),
+                "it must be the SQLite database of a zone, for this user to read and write",
+                f"opening it failed: {error}",
+                "Correct its owner and mode, or put a copy back; without it and its -wal file the zone is a new one.",
+            ) from error
+
+    def _open(self, path: Path | None) -> None:
         if path is not None:
             # Token passwords and CONTEXT secrets are in it; SQLite gives its log files the same mode.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -15,14 +15,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from zonebox.errors import ConfigError
+
 _CA_DAYS, _SERVER_DAYS, _RENEW_DAYS = 3650, 397, 30
+_PUBLIC_MODE = 0o644
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, from its first byte on."""
+    """Write a file that only its owner may read, from its first byte on; it is there whole, or not at all."""
+    _write(path, content, 0o600)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(content)
     partial.replace(path)
@@ -36,6 +43,9 @@ def server_context(state: Path, name: str, hosts: list[str], now: dt.datetime) -
         name: the zone's name, in the certificates' subjects.
         hosts: addresses and names that the server is reached at.
         now: the time.
+
+    Raises:
+        ConfigError: the certificate authority's files do not belong together, or are none.
     """
     ca_cert, ca_key = _authority(state, name, now)
     certificate = state / "server.crt"
@@ -43,7 +53,7 @@ def server_context(state: Path, name: str, hosts: list[str], now: dt.datetime) -
         key = ec.generate_private_key(ec.SECP256R1())
         signed = _server_certificate(name, hosts, now, key=key, ca_cert=ca_cert, ca_key=ca_key)
         write_private(state / "server.key", _key_bytes(key))
-        certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        _write(certificate, signed.public_bytes(serialization.Encoding.PEM), _PUBLIC_MODE)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, state / "server.key")
@@ -59,9 +69,7 @@ def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _authority(state: Path, name: str, now: dt.datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     cert_path, key_path = state / "ca.crt", state / "ca.key"
     if cert_path.exists() and key_path.exists():
-        loaded = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
-        if isinstance(loaded, ec.EllipticCurvePrivateKey):
-            return x509.load_pem_x509_certificate(cert_path.read_bytes()), loaded
+        return _loaded_authority(cert_path, key_path)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"zonebox {name} CA")])
     usage = x509.KeyUsage(
@@ -89,8 +97,25 @@ def _authority(state: Path, name: str, now: dt.datetime) -> tuple[x509.Certifica
         .sign(key, hashes.SHA256())
     )
     write_private(key_path, _key_bytes(key))
-    cert_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _write(cert_path, certificate.public_bytes(serialization.Encoding.PEM), _PUBLIC_MODE)
     return certificate, key
+
+
+def _loaded_authority(cert_path: Path, key_path: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    reason = "they are of two authorities"
+    try:
+        loaded = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
+        certificate = x509.load_pem_x509_certificate(cert_path.read_bytes())
+        if isinstance(loaded, ec.EllipticCurvePrivateKey) and certificate.public_key() == loaded.public_key():
+            return certificate, loaded
+    except ValueError as error:
+        reason = f"one cannot be read ({error})"
+    raise ConfigError(
+        f"{cert_path} and {key_path.name}",
+        "they must be the certificate and the key of one authority, in PEM",
+        reason,
+        "Put the right files back; without both the zone makes a new authority, and clients need the new ca.crt.",
+    )
 
 
 def _server_certificate(
@@ -132,10 +157,16 @@ def _general_name(host: str) -> x509.GeneralName:
 def _still_good(path: Path, ca_cert: x509.Certificate, hosts: list[str], now: dt.datetime) -> bool:
     if not path.exists() or not path.with_name("server.key").exists():
         return False
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        key = serialization.load_pem_private_key(path.with_name("server.key").read_bytes(), password=None)
+    except ValueError:
+        return False
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return (
         certificate.issuer == ca_cert.subject
+        # The last process may have died between writing the one and the other.
+        and certificate.public_key() == key.public_key()
         and certificate.not_valid_after_utc > now + dt.timedelta(days=_RENEW_DAYS)
         and set(names) == {_general_name(host) for host in hosts}
     )

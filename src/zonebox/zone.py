@@ -20,6 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from zonebox import tls
+from zonebox.background import make_folder
 from zonebox.clock import Clock, LeapingClock, ManualClock, SystemClock
 from zonebox.control.server import ControlServer
 from zonebox.drivers.base import Driver
@@ -99,7 +100,7 @@ class Zone:
         driver: Driver | None = None,
     ) -> None:
         _check(settings)
-        settings.state.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.state)
         self.settings = settings
         self.name = settings.name
         self.clock: Clock = clock or make_clock(settings)
@@ -138,7 +139,18 @@ class Zone:
         return f"oneadmin:{self.password}"
 
     async def start(self) -> None:
-        """Take up what was left, listen, and write endpoints.json. Raises ConfigError where a port is taken."""
+        """Take up what was left, listen, and write endpoints.json; where that fails nothing of it is left.
+
+        Raises:
+            ConfigError: a port is taken, or a file of the zone is not what it must be.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop(keep_vms=True)
+            raise
+
+    async def _start(self) -> None:
         context = None
         if not self.settings.plain_http:
             hosts = list(dict.fromkeys([self.settings.address, "localhost", self.settings.onegate_host]))
@@ -287,6 +299,13 @@ def _check(settings: Settings) -> None:
             "the three endpoints listen on it",
             "Pass --address, for example 127.10.0.1.",
         ) from error
+    if not re.fullmatch(r"[A-Za-z0-9.-]*", settings.onegate_host):
+        raise ConfigError(
+            f"onegate-host {settings.onegate_host!r}",
+            "a host name or an IPv4 address is needed",
+            "it becomes part of the URL that VMs reach OneGate at, and of the zone's certificate",
+            "Correct --onegate-host, for instance 169.254.16.9.",
+        )
     if settings.plain_http and not address.is_loopback:
         raise ConfigError(
             f"address {settings.address} with plain HTTP",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import threading
@@ -87,6 +88,8 @@ def test_oneflow_and_onegate_fail_by_route(zonebox: EmbeddedZone) -> None:
     gate = requests.get(f"{zonebox.endpoints.onegate}/vm", verify=str(zonebox.ca_file), timeout=PATIENCE_S)
     assert gate.status_code == 500
     assert flow(zonebox).status_code == 200, "only OneGate is down"
+    zonebox.control.fail("oneflow *", code=256)
+    assert flow(zonebox).status_code == 503, "oned's code is no status of HTTP"
 
 
 def test_onegate_that_does_not_answer_answers_when_the_fault_is_cleared(zonebox: EmbeddedZone) -> None:
@@ -215,6 +218,8 @@ def test_requests_are_counted_by_name(zonebox: EmbeddedZone) -> None:
         (lambda control: control.fill(9), "datastore 9: it must be one of 0, 1, 2"),
         (lambda control: control.freeze(9), "VM 9: it must exist"),
         (lambda control: control.advance(0), "must be more than 0"),
+        (lambda control: control.advance(math.inf), "must be a number"),
+        (lambda control: control.advance(1e12), "at most 3155760000"),
         (lambda control: control.fail(""), "a pattern names something"),
         (lambda control: control.clear(9), "fault 9: it must be one of none"),
     ],

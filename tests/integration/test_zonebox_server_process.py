@@ -212,6 +212,8 @@ def test_help_teaches_with_examples() -> None:
     text = _zonebox("--help").stdout
     assert "zonebox up --name madrid" in text
     assert "one_auth" in text
+    assert "--driver nspawn --onegate-host" in _zonebox("up", "--help").stdout
+    assert "hotplug NAME" in _zonebox("fault", "--help").stdout
 
 
 def test_a_thousand_vms_are_listed_in_one_answer(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def test_clearing_removes_one_or_all_and_numbers_are_not_used_again() -> None:
         (Spec(pattern=" "), "pattern ' '"),
         (Spec(pattern="boot web_0", effect=Effect.LOSE), "lose for 'boot web_0'"),
         (Spec(pattern="*", effect=Effect.DELAY), "delay of 0 s"),
+        (Spec(pattern="*", effect=Effect.DELAY, delay_s=float("inf")), "delay of inf s"),
         (Spec(pattern="*", count=0), "count 0"),
         (Spec(pattern="*", skip=-1), "skip -1"),
         (Spec(pattern="*", code=200), "code 200"),

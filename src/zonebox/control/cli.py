@@ -18,6 +18,7 @@ names that patterns match (*, ? and [...] as in file names; case matters):
   oneflow POST /service/3/scale      a request to OneFlow
   onegate PUT /vm                    a request to OneGate
   prolog NAME, boot NAME, stop NAME  a phase of the VM of that name
+  hotplug NAME                       a change of its devices or its CONTEXT while it runs
 
 examples:
   zonebox fault add --state FOLDER 'one.vm.*' --count 2            refuse the next two

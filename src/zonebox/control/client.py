@@ -42,7 +42,8 @@ class Control:
     """Breaks a zone, for tests.
 
     Patterns name methods (`one.vm.*`), requests (`oneflow POST /service/*`, `onegate PUT /vm`) and phases of VMs
-    (`prolog NAME`, `boot NAME`, `stop NAME`); `*`, `?` and `[...]` stand for any text, any character, one of several.
+    (`prolog NAME`, `boot NAME`, `stop NAME`, `hotplug NAME`); `*`, `?` and `[...]` stand for any text, any character,
+    one of several.
 
     Args:
         state: the zone's folder.

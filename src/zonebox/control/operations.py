@@ -11,6 +11,8 @@ from zonebox.model.states import state_name
 from zonebox.model.zone_model import Model
 
 GUEST_ACTIONS = ("kill", "freeze", "thaw")
+LONGEST_LEAP_S = 3_155_760_000
+"""A hundred years of 365.25 days."""
 
 
 @runtime_checkable
@@ -86,11 +88,14 @@ async def advance(clock: Clock, seconds: float) -> None:
     """Move a zone's clock ahead.
 
     Raises:
-        ControlError: time does not run backwards, or the clock cannot be moved.
+        ControlError: time does not run backwards, nor for ever; or the clock cannot be moved.
     """
-    if not seconds > 0:
+    if not 0 < seconds <= LONGEST_LEAP_S:
         raise ControlError(
-            f"{seconds:g} s", "it must be more than 0", "time does not run backwards", "Correct the number of seconds."
+            f"{seconds:g} s",
+            f"it must be more than 0, and at most {LONGEST_LEAP_S} (a hundred years)",
+            "time does not run backwards, and dates end somewhere",
+            "Correct the number of seconds.",
         )
     if not isinstance(clock, _Moves):
         raise ControlError(

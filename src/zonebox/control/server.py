@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -54,10 +55,11 @@ class ControlServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen."""
+        """Listen. Raises OSError where the socket cannot be made; nothing is left to stop then."""
+        listening = sockets.listening(self._path)
         self._runner = web.AppRunner(create_app(self._zone), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.SockSite(self._runner, sockets.listening(self._path)).start()
+        await web.SockSite(self._runner, listening).start()
 
     async def stop(self) -> None:
         """Listen no longer."""
@@ -173,7 +175,7 @@ async def _object(request: web.Request) -> dict[str, Any]:
 
 def _number(body: dict[str, Any], name: str) -> float:
     value = body.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ControlError(f"{name} {value!r}", "it must be a number", "it counts something", f"Correct {name}.")
     return value
 
