@@ -27,6 +27,10 @@ MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """Pulumi's own limit for messages between engine and plugins."""
 
 
+ENGINE_LOOK_S: Final = 1.0
+"""Pause between two looks whether the engine is still there, in seconds."""
+
+
 class Servicer(ProviderServicer):
     """The SDK's servicer, with errors fit for people and for the engine's state."""
 
@@ -112,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 async def _serve(arguments: list[str], engine_address: str) -> None:
+    # Before the engine knows that there is a plugin: later it may be gone already.
+    engine = os.getppid()
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)]
     )
@@ -124,7 +130,18 @@ async def _serve(arguments: list[str], engine_address: str) -> None:
     # The engine reads the port from the first line of standard output.
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await server.wait_for_termination()
+    ended = asyncio.create_task(server.wait_for_termination())
+    alone = asyncio.create_task(_orphaned(engine))
+    await asyncio.wait({ended, alone}, return_when=asyncio.FIRST_COMPLETED)
+    if alone.done():
+        await provider.cancel()
+        await server.stop(grace=None)
+
+
+async def _orphaned(engine: int) -> None:
+    """Come back when the engine is no more. It ends its plugins itself, but not where it is killed (`kill -9`, OOM)."""
+    while os.getppid() == engine:  # noqa: ASYNC110 - nothing tells a process that its parent ended but a look
+        await asyncio.sleep(ENGINE_LOOK_S)
 
 
 async def _clean(method: Callable[[Any, Any], Awaitable[Any]], request: Any, context: Any) -> Any:
