@@ -120,6 +120,26 @@ async def test_a_forged_service_id_does_not_open_the_service(gate: Gate) -> None
     assert await gate("GET", "/service", vm=3) == (400, "Service 0 does not contain VM 3.")
 
 
+async def test_a_forged_service_id_reaches_no_vm_of_that_service_either(gate: Gate) -> None:
+    gate.bench.vms.vms[3]["USER_TEMPLATE"]["SERVICE_ID"] = "0"
+    before = gate.attributes(0)
+
+    assert await gate("GET", "/vms/0", vm=3) == (400, "Service 0 does not contain VM 3.")
+    assert await gate("PUT", "/vms/0", "FL_NODE_PUBKEY=mine", vm=3) == (400, "Service 0 does not contain VM 3.")
+    assert (await gate("POST", "/vms/0/action", '{"action": {"perform": "terminate"}}', vm=3))[0] == 400
+    assert gate.attributes(0) == before
+
+
+@pytest.mark.parametrize(
+    "text", ['A="x" SERVICE_ID="5"', 'A="x"\tservice_id="5"', 'A=[B="c"]SERVICE_ID="5"', 'A="x" ROLE_NAME=[B="c"]']
+)
+async def test_a_restricted_attribute_behind_another_on_its_line_is_not_changed(gate: Gate, text: str) -> None:
+    before = gate.attributes(0)
+    status, told = await gate("PUT", "/vm", text)
+    assert (status, told.startswith("Attribute ("), told.endswith(") cannot be modified")) == (403, True, True)
+    assert gate.attributes(0) == before
+
+
 async def test_a_service_that_is_gone_is_not_found(gate: Gate) -> None:
     gate.bench.zone.documents.stored.clear()
     assert await gate("GET", "/service") == (404, "Service 0 not found")

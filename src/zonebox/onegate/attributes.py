@@ -7,6 +7,7 @@ part of the interface (recorded): a JSON value keeps its outer quotes, an unquot
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from zonebox.onegate.errors import Broken, Forbidden
@@ -66,6 +67,23 @@ def check_restricted(text: str, verb: str) -> None:
         name = line.partition("=")[0]
         if name.strip().upper() in RESTRICTED:
             raise Forbidden(f"Attribute ({name}) cannot be {verb}")
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse restricted attributes by what oned makes of a text, where `check_restricted` sees lines only.
+
+    One line holds several attributes (`A="x" SERVICE_ID="5"`), which OpenNebula's OneGate does not notice (its source,
+    read on 2026-11-24): a VM could claim another service. zonebox does.
+
+    Args:
+        names: of attributes, in upper case.
+
+    Raises:
+        Forbidden: with the first restricted one.
+    """
+    for name in names:
+        if name in RESTRICTED:
+            raise Forbidden(f"Attribute ({name}) cannot be modified")
 
 
 def parse(text: str) -> Body:

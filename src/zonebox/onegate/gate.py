@@ -76,9 +76,11 @@ class Gate:
             view = views.service_view(document, self.zone.machines.info if extended else None)
         except (KeyError, OneError):
             raise Misdirected(f"Service {service_id} is empty.") from None
-        # A VM's SERVICE_ID is only a claim: the service itself says which VMs it has.
-        if wanted_id not in views.vm_ids(view):
-            raise Misdirected(f"Service {service_id} does not contain VM {wanted_id}.")
+        # A VM's SERVICE_ID is only a claim: the service itself says which VMs it has. OpenNebula's OneGate asks that of
+        # the wanted VM alone (its source, read on 2026-11-24), and believes the caller.
+        for vm_id in (wanted_id, int(vm["ID"])):
+            if vm_id not in views.vm_ids(view):
+                raise Misdirected(f"Service {service_id} does not contain VM {vm_id}.")
         return view
 
     def sibling(self, vm: Body, wanted_id: int) -> Body:
@@ -118,6 +120,7 @@ class Gate:
         try:
             if kind == MERGE:
                 changes = attributes.parse(escaped)
+                attributes.check_names(changes)
                 if changes:
                     self.zone.machines.update_user_template(int(vm["ID"]), changes)
             elif escaped in (vm.get("USER_TEMPLATE") or {}):
