@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flower_federation import upgrade_facts as facts
 from flower_federation.errors import InputError, ToolError
 from flower_federation.imaging.catalog import VERSION
-from flower_federation.upgrade_facts import MARK, Target, Vm
-from pulumi_opennebula.errors import CloudError, OpenNebulaError
+from flower_federation.upgrade_facts import MARK, Origin, Target, Vm
+from pulumi_opennebula.errors import CloudError, OpenNebulaError, WaitedTooLongError
 from pulumi_opennebula.provider.resources.machine_states import Phase, phase_of, state_of
 from pulumi_opennebula.provider.templates import Vector, children, render, text_at
 from pulumi_opennebula.provider.waiting import Object
@@ -70,13 +71,15 @@ async def upgrade_role(zone: Zone, request: Request, say: Callable[[str], None])
     """Upgrade a role; the report also where a VM went back.
 
     Raises:
-        InputError: There is no such role, or its template names no image.
+        InputError: There is no such role, its template names no image, a VM has none, or a VM's mark is no upgrade's.
         ToolError: A VM could be brought neither to the new image nor back.
         OpenNebulaError: The zone does not answer.
     """
     check_unavailable(request.max_unavailable)
     numbers, target = await _role(zone, request)
     vms = [facts.vm_of(body) for body in [await zone.object("vm", number) for number in numbers] if body is not None]
+    vms = [vm for vm in vms if vm.phase is not Phase.GONE]
+    _check_images(vms)
     left = facts.order(vms, target)
     report = Report(target=target, unchanged=sorted(vm.name for vm in vms if vm not in left))
     turn, stop = asyncio.Semaphore(request.max_unavailable), asyncio.Event()
@@ -115,6 +118,16 @@ def check_unavailable(count: int) -> None:
             rule="it is at least 1",
             reason="a VM that is upgraded is away for a minute",
             remedy="give how many nodes a run can do without, or leave it out for one at a time",
+        )
+
+
+def _check_images(vms: list[Vm]) -> None:
+    if bare := facts.without_image(vms):
+        raise InputError(
+            given=f"VM {', '.join(f'{vm.id} ({vm.name})' for vm in bare)}: no disk with an image",
+            rule="every VM of the role has one",
+            reason="an upgrade puts the new image in its place, and has nothing to go back to without it",
+            remedy="have OneFlow make the VM anew from its template: scale the pool down and up",
         )
 
 
@@ -159,8 +172,9 @@ class _Machine:
     async def upgrade(self, target: Target) -> str:
         """Bring the VM to the target; empty, or why it is back on its old image."""
         before = await self._facts()
-        online = before.state == "online"
-        old_image, old_version = before.previous, before.version
+        # Where the last run was interrupted, the VM itself says little of how it was.
+        origin = before.origin
+        online = before.state == "online" or (origin is not None and origin.online)
         try:
             await self._exchange(target.image_id, target.version)
             self._say(f"{self._name}: {target.name}; waiting until it is READY{' and online' if online else ''}")
@@ -168,22 +182,22 @@ class _Machine:
         except CloudError as error:
             why = await self._told(error)
             self._say(f"{self._name}: goes back to its old image: {why}")
-            await self._back(old_image, old_version, why, online=online)
+            await self._back(origin, before.version, why, online=online)
             return why
         await self._forget()
         self._say(f"{self._name}: upgraded")
         return ""
 
-    async def _back(self, image: int | None, version: str, why: str, *, online: bool) -> None:
+    async def _back(self, origin: Origin | None, version: str, why: str, *, online: bool) -> None:
         try:
-            if image is None:
+            if origin is None:
                 raise ToolError(
                     given=f"VM {self._number} ({self._name}) without the image that it had",
                     rule="an upgrade that fails is undone",
                     reason=why,
                     remedy="attach the image that it shall have and resume it by hand",
                 )
-            await self._exchange(image, version)
+            await self._exchange(origin.image_id, version if origin.version is None else origin.version)
             await self._ready(online=online, at_least_s=READY_TIMEOUT_S)
         except OpenNebulaError as error:
             raise ToolError(
@@ -196,11 +210,11 @@ class _Machine:
 
     async def _exchange(self, image: int, version: str) -> None:
         """Power off, exchange the image's disk, resume; each step only where it is left to do."""
-        vm = await self._facts()
+        vm = await self._settled()
         if vm.image_id == image and vm.phase is Phase.RUNNING and vm.came_from is not None:
             return
-        if vm.came_from is None:
-            await self._attributes({MARK: facts.mark_of(vm)})
+        if vm.came_from is None and vm.origin is not None:
+            await self._attributes({MARK: facts.mark_of(vm.origin)})
         if vm.phase is not Phase.OFF:
             self._say(f"{self._name}: powering off")
             await self._off()
@@ -212,6 +226,16 @@ class _Machine:
         await self._zone.oned.call("vm.action", "resume", self._number)
         await self._until(lambda found: phase_of(found) is Phase.RUNNING, "starting")
 
+    async def _settled(self) -> Vm:
+        """The VM, once what an interrupted run began is over: OpenNebula refuses a step in the middle of another."""
+        vm = await self._facts()
+        if vm.phase is Phase.BUSY:
+            # A host that does not answer, for instance, is no reason to wait for longer, nor one to give up.
+            with contextlib.suppress(WaitedTooLongError):
+                await self._until(lambda found: phase_of(found) is not Phase.BUSY, "coming to rest")
+            vm = await self._facts()
+        return vm
+
     async def _off(self) -> None:
         await self._zone.oned.call("vm.action", "poweroff", self._number)
         try:
@@ -222,20 +246,20 @@ class _Machine:
             await self._until(lambda found: phase_of(found) is Phase.OFF, "powering off")
 
     async def _swap(self, image: int) -> None:
+        """Have the image in the old one's place, and booted; each step only where it is left to do."""
         vm = await self._facts()
-        if vm.image_id == image:
-            return
-        body = await self._zone.object("vm", self._number) or {}
-        device, kept, old_disk = facts.target_of_mark(body), vm.disk, vm.disk_id
-        if old_disk is not None:
-            await self._zone.oned.call("vm.detach", self._number, old_disk)
-            await self._until(_settled_without(image=vm.image_id), "detaching the old image")
-        vector: Vector = facts.attach_attributes(image, kept, device)
-        await self._zone.oned.call("vm.attach", self._number, render([("DISK", vector)]))
-        await self._until(_settled_with(image=image), "attaching the new image")
-        now = await self._facts()
-        if now.disk_id is not None:
-            await self._configure([("OS", {"BOOT": facts.boot_order(vm.boot, old_disk, now.disk_id)})])
+        if vm.image_id != image and vm.origin is not None:
+            if vm.disk_id is not None:
+                await self._zone.oned.call("vm.detach", self._number, vm.disk_id)
+                await self._until(_settled_without(image=vm.image_id), "detaching the old image")
+            vector: Vector = facts.attach_attributes(image, vm.origin)
+            await self._zone.oned.call("vm.attach", self._number, render([("DISK", vector)]))
+            await self._until(_settled_with(image=image), "attaching the new image")
+            vm = await self._facts()
+        if vm.disk_id is not None:
+            boot = facts.boot_order(vm.boot, vm.disk_ids, vm.disk_id)
+            if boot != vm.boot:
+                await self._configure([("OS", {"BOOT": boot})])
 
     async def _ready(self, *, online: bool, at_least_s: float = 0.0) -> None:
         def decide(found: Object | None) -> bool:

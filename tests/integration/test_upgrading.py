@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -24,11 +25,16 @@ from zonebox.drivers.base import GuestSpec
 from zonebox.drivers.fake import FakeDriver
 from zonebox.embedded import EmbeddedZone
 
-STATE = b"state"
+CHANGES = frozenset({"vm.update", "vm.updateconf", "vm.action", "vm.attach", "vm.detach"})
+"""Calls that change a VM."""
+
+
+class Killed(BaseException):
+    """The command ends here, as by a signal that cannot be caught: nothing else of it runs."""
 
 
 class Guests(FakeDriver):
-    """Guests that boot from their first image: `good` gets READY and online, `broken` says why not."""
+    """Guests that boot from their first image: `good` gets READY and online, `waiting` READY, `broken` says why not."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,6 +73,8 @@ class Guests(FakeDriver):
             said = {"FL_READY": "NO", "FL_ERROR": base64.b64encode(b"the database cannot be migrated").decode()}
         elif spec.context.get("FL_FLOWER_VERSION") != content.split()[-1]:
             said = {"FL_READY": "NO", "FL_ERROR": base64.b64encode(b"another version").decode()}
+        elif content.startswith("waiting"):
+            said["FL_STATE"] = "waiting"
         if "READY" in said:
             # Before anybody can know, so that the next one to go is not counted beside it.
             self.away.discard(spec.vm_id)
@@ -85,17 +93,17 @@ def disks_of(vm: Any) -> list[Any]:
 class Lab:
     """A service of SuperNodes whose second disk holds their state."""
 
-    def __init__(self, zone: EmbeddedZone, guests: Guests, folder: Path) -> None:
+    def __init__(self, zone: EmbeddedZone, guests: Guests, folder: Path, *, cardinality: int = 3) -> None:
         self.zone, self.guests, self.folder = zone, guests, folder
         self.one = self._client()
         guests.endpoint = self._client
         self.old = self.image("good 1.41.0", "1.41.0")
         state = self.image("state", "")
         self.template = self.one.template.allocate(
-            f'NAME="node"\nCPU="0.1"\nMEMORY="8"\nDISK=[IMAGE_ID="{self.old}", TARGET="vda"]\n'
-            f'DISK=[IMAGE_ID="{state}"]\nCONTEXT=[FL_FLOWER_VERSION="1.41.0"]'
+            f'NAME="node"\nCPU="0.1"\nMEMORY="8"\nDISK=[IMAGE_ID="{self.old}", TARGET="vda", CACHE="none"]\n'
+            f'DISK=[IMAGE_ID="{state}"]\nOS=[BOOT="disk0,disk1"]\nCONTEXT=[FL_FLOWER_VERSION="1.41.0"]'
         )
-        role = {"name": "supernode", "type": "vm", "template_id": self.template, "cardinality": 3}
+        role = {"name": "supernode", "type": "vm", "template_id": self.template, "cardinality": cardinality}
         document = {"name": "pool", "deployment": "straight", "ready_status_gate": True, "roles": [role]}
         made = self.flow("POST", "/service_template", document)["DOCUMENT"]["ID"]
         action = {"action": {"perform": "instantiate", "params": {}}}
@@ -116,7 +124,7 @@ class Lab:
     def name_image(self, number: int) -> None:
         """What `pulumi up` does with a new image.name: new VMs have it, those that run don't."""
         disks = self.one.template.info(self.template).TEMPLATE["DISK"]
-        lines = [f'DISK=[IMAGE_ID="{number}", TARGET="vda"]', f'DISK=[IMAGE_ID="{disks[1]["IMAGE_ID"]}"]']
+        lines = [f'DISK=[IMAGE_ID="{number}", TARGET="vda", CACHE="none"]', f'DISK=[IMAGE_ID="{disks[1]["IMAGE_ID"]}"]']
         self.one.template.update(self.template, "\n".join(lines), 1)
 
     def flow(self, method: str, path: str, body: Any = None) -> Any:
@@ -140,7 +148,15 @@ class Lab:
     def images(self) -> list[list[str]]:
         return [sorted(disk["IMAGE"] for disk in disks_of(vm)) for vm in self.vms()]
 
-    def upgrade(self, *, at_once: int = 1, ready_timeout_s: float = PATIENCE_S, role: str = "supernode") -> Report:
+    def upgrade(
+        self,
+        *,
+        at_once: int = 1,
+        ready_timeout_s: float = PATIENCE_S,
+        role: str = "supernode",
+        killed_after: Callable[[str, int], bool] = lambda _method, _count: False,
+    ) -> Report:
+        """Run the command; `killed_after` gets each call that changed a VM, and how many these were."""
         settings = ZoneSettings(
             endpoint=self.zone.endpoints.oned,
             flow_endpoint=self.zone.endpoints.oneflow,
@@ -153,16 +169,36 @@ class Lab:
             step_timeout_s=PATIENCE_S,
         )  # fmt: skip
         lines: list[str] = []
-        return asyncio.run(upgrade_role(Zone(settings), request, lines.append))
+        zone = Zone(settings)
+        call, count = zone.oned.call, itertools.count(1)
+
+        async def watched(method: str, *arguments: Any) -> Any:
+            answer = await call(method, *arguments)
+            if method in CHANGES and killed_after(method, next(count)):
+                raise Killed
+            return answer
+
+        zone.oned.call = watched  # type: ignore[method-assign]
+        return asyncio.run(upgrade_role(zone, request, lines.append))
 
 
 @pytest.fixture
-def lab(zonebox_factory: Callable[..., EmbeddedZone], tmp_path: Path) -> Iterator[Lab]:
+def laboratory(zonebox_factory: Callable[..., EmbeddedZone], tmp_path: Path) -> Iterator[Callable[[int], Lab]]:
+    """Makes a lab with so many nodes."""
     guests = Guests()
-    found = Lab(zonebox_factory(zone_driver=guests), guests, tmp_path)
-    yield found
+    yield lambda nodes: Lab(zonebox_factory(zone_driver=guests), guests, tmp_path, cardinality=nodes)
     guests.hold.set()
     guests.join()
+
+
+@pytest.fixture
+def lab(laboratory: Callable[[int], Lab]) -> Lab:
+    return laboratory(3)
+
+
+@pytest.fixture
+def single(laboratory: Callable[[int], Lab]) -> Lab:
+    return laboratory(1)
 
 
 def facts(lab: Lab) -> list[tuple[Any, ...]]:
@@ -190,7 +226,7 @@ def test_every_vm_gets_the_new_image_and_version_and_stays_who_it_was(lab: Lab, 
         assert vm.USER_TEMPLATE["READY"] == "YES" and not vm.USER_TEMPLATE.get(MARK)
         system = next(disk for disk in vm.TEMPLATE["DISK"] if disk["IMAGE"] != "state")
         assert system["TARGET"] == "vda"
-        assert vm.TEMPLATE["OS"]["BOOT"] == f"disk{system['DISK_ID']}"
+        assert vm.TEMPLATE["OS"]["BOOT"] == f"disk{system['DISK_ID']},disk1"
     wait_for(lambda: lab.state() == 2, "the service to run again")
     assert lab.one.image.info(lab.old).STATE == 1, "nothing uses the old image"
 
@@ -224,12 +260,90 @@ def test_an_upgrade_that_was_interrupted_is_finished_by_the_next(lab: Lab) -> No
     with pytest.raises(ToolError, match=r"going back failed, too.*"):
         lab.upgrade()
     assert lab.images()[0] == ["state"]
-    assert lab.vms()[0].USER_TEMPLATE[MARK] == f"{lab.old}|vda"
+    assert lab.vms()[0].USER_TEMPLATE[MARK].startswith(f"{lab.old}|vda")
     for fault in lab.zone.control.faults():
         lab.zone.control.clear(fault.id)
     report = lab.upgrade()
     assert len(report.done) == 3
     assert lab.images() == [["good-1.42.0", "state"]] * 3
+
+
+def one_vm(lab: Lab) -> dict[str, Any]:
+    """What an upgrade leaves of the only VM."""
+    (vm,) = lab.vms()
+    system = next(disk for disk in disks_of(vm) if disk["IMAGE"] != "state")
+    return {
+        "image": system["IMAGE"],
+        "disk": (system["TARGET"], system["CACHE"]),
+        "boots": vm.TEMPLATE["OS"]["BOOT"].replace(f"disk{system['DISK_ID']}", "it"),
+        "version": vm.TEMPLATE["CONTEXT"]["FL_FLOWER_VERSION"],
+        "disks": sorted(disk["IMAGE"] for disk in disks_of(vm))[1:],
+        "said": (vm.USER_TEMPLATE["READY"], vm.USER_TEMPLATE["FL_STATE"]),
+        "mark": vm.USER_TEMPLATE.get(MARK) or "",
+    }
+
+
+def test_a_run_that_was_killed_after_any_of_its_steps_is_finished_by_the_next(single: Lab) -> None:
+    images = [("good-1.41.0", "1.41.0", single.old), ("good-1.42.0", "1.42.0", single.image("good 1.42.0", "1.42.0"))]
+    for last in itertools.count(1):
+        name, version, number = images[last % 2]
+        single.name_image(number)
+        steps: list[str] = []
+
+        def kill(method: str, count: int, steps: list[str] = steps, last: int = last) -> bool:
+            steps.append(method)
+            return count == last
+
+        try:
+            single.upgrade(killed_after=kill)
+        except Killed:
+            assert not single.upgrade().rolled_back, f"killed after {steps}"
+        wanted = {"image": name, "disk": ("vda", "none"), "boots": "it,disk1", "version": version}
+        assert one_vm(single) == {**wanted, "disks": ["state"], "said": ("YES", "online"), "mark": ""}, (
+            f"killed after {steps}"
+        )
+        if len(steps) < last:
+            break
+    assert {*steps} == CHANGES
+
+
+def test_an_image_that_fails_is_undone_whole_also_by_the_run_after_one_that_was_killed(single: Lab) -> None:
+    before = one_vm(single)
+    single.name_image(single.image("broken 1.42.0", "1.42.0"))
+    starts: list[str] = []
+
+    def once_it_started(method: str, _count: int) -> bool:
+        starts.extend([method] if method == "vm.action" else [])
+        return len(starts) == 2
+
+    with pytest.raises(Killed):
+        single.upgrade(killed_after=once_it_started)
+    assert one_vm(single)["version"] == "1.42.0"
+    ((_, why),) = single.upgrade(ready_timeout_s=0.5).rolled_back.items()
+    assert "the database cannot be migrated" in why
+    assert one_vm(single) == before
+
+
+def test_a_node_that_was_online_has_to_be_online_again_also_for_the_run_after_one_that_was_killed(single: Lab) -> None:
+    single.name_image(single.image("waiting 1.42.0", "1.42.0"))
+    with pytest.raises(Killed):
+        single.upgrade(killed_after=lambda method, _count: method == "vm.attach")
+    assert list(single.upgrade(ready_timeout_s=0.5).rolled_back) == [single.vms()[0].NAME]
+    assert one_vm(single)["image"] == "good-1.41.0"
+
+
+def test_a_vm_without_an_image_is_refused_before_anything_is_touched(single: Lab) -> None:
+    (vm,) = single.vms()
+    single.one.vm.action("poweroff-hard", vm.ID)
+    wait_for(lambda: single.one.vm.info(vm.ID).STATE == 8, "the VM to be off")
+    for disk in disks_of(vm):
+        single.one.vm.detach(vm.ID, int(disk["DISK_ID"]))
+        wait_for(lambda: single.one.vm.info(vm.ID).STATE == 8, "the disk to be gone")
+    single.name_image(single.image("good 1.42.0", "1.42.0"))
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"no disk with an image[\s\S]*remedy"):
+            single.upgrade()
+    assert not single.vms()[0].USER_TEMPLATE.get(MARK)
 
 
 def test_what_cannot_be_upgraded_is_refused_before_anything_is_touched(lab: Lab) -> None:
