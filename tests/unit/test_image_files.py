@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from flower_federation.cli import main
 from flower_federation.errors import InputError
 from flower_federation.imaging.checksums import read_sums, sign, verify, write_sums
 from flower_federation.imaging.sbom import Component, read_distribution, read_packages, render_sbom
@@ -152,3 +153,16 @@ def test_missing_tools_become_one_command_that_installs_their_packages(tmp_path:
     assert missing == ["mtools", "ovmf", "systemd-container"]
     assert install_command(missing)[-3:] == ("mtools", "ovmf", "systemd-container")
     assert missing_packages(lambda _: "/bin/x", ovmf=tmp_path) == []
+
+
+def test_a_key_that_cannot_sign_ends_a_build_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "dist"
+    words = ["image", "build", "--sign-key", str(tmp_path / "none.pem"), "--output", str(output), "--json"]
+
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert "Ed25519" in json.loads(printed.out)["error"]["rule"]
+    assert "[1/" not in printed.err
+    assert not output.exists()

@@ -59,6 +59,21 @@ def read_sums(text: str) -> dict[str, str]:
     return sums
 
 
+def signing_key(key_file: Path) -> Ed25519PrivateKey:
+    """The key to sign with.
+
+    Raises:
+        InputError: The file holds none.
+    """
+    try:
+        key = load_pem_private_key(key_file.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _bad_key(key_file, type(error).__name__) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _bad_key(key_file, "a key of another kind")
+    return key
+
+
 def sign(folder: Path, key_file: Path) -> Path:
     """Sign a folder's SHA256SUMS; the signature's path.
 
@@ -69,12 +84,7 @@ def sign(folder: Path, key_file: Path) -> Path:
     Raises:
         InputError: The key cannot be used.
     """
-    try:
-        key = load_pem_private_key(key_file.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _bad_key(key_file, type(error).__name__) from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise _bad_key(key_file, "a key of another kind")
+    key = signing_key(key_file)
     signature = folder / SIGNATURE
     signature.write_bytes(key.sign((folder / SUMS).read_bytes()))
     return signature

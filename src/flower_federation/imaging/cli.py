@@ -21,7 +21,7 @@ from flower_federation.errors import FederationError, MachineError
 from flower_federation.imaging import oneapps_cli, publish_cli
 from flower_federation.imaging import recipe as recipes
 from flower_federation.imaging.building import STEPS, Built, build_image
-from flower_federation.imaging.checksums import sign, verify
+from flower_federation.imaging.checksums import sign, signing_key, verify
 from flower_federation.imaging.figures import PAGE, measure, write
 from flower_federation.imaging.tools import install_command, missing_packages
 from flower_federation.imaging.wheelhouse import LABEL, build_wheelhouse
@@ -99,6 +99,9 @@ def build(arguments: argparse.Namespace, setting: Setting) -> Built:
     Raises:
         FederationError: A tool is missing or failed, or an option is wrong.
     """
+    if arguments.sign_key is not None:
+        # Before minutes are spent on an image that nobody could vouch for.
+        signing_key(arguments.sign_key)
     stream = sys.stderr if arguments.json else sys.stdout
     built = build_image(
         recipes.load(),
