@@ -143,9 +143,14 @@ class Executor:
             vcpus=int(text(tree, "VCPU") or max(1, round(float(text(tree, "CPU") or 1)))),
         )
 
-    def _token(self, vm: Tree) -> str:
-        """Content of token.txt: with the token password of who made the VM, which may differ from its owner now."""
+    def _token(self, vm: Tree) -> str | None:
+        """Content of token.txt: with the token password of who made the VM, which may differ from its owner now.
+
+        None where that user was deleted: OneGate would believe no token of its.
+        """
         maker = int(text(vm["TEMPLATE"], "CREATED_BY") or vm["UID"])
+        if self.model.store.view("user", maker) is None:
+            return None
         return context.token(self.model.users.token_password(maker), int(vm["ID"]), vm["STIME"])
 
     def folder(self, vm_id: int) -> Path:

@@ -27,12 +27,17 @@ def bring_in(source: str, size_mb: int, goal: Path, *, sha1: str = "") -> None:
         sha1: what the copy's SHA-1 must be, hex; "" for any.
 
     Raises:
-        FileError: missing, unreadable, a URL, no room, or another SHA-1.
+        FileError: missing, unreadable, a URL, a folder or device, no room, or another SHA-1.
     """
     if source.startswith(("http://", "https://")):
         raise FileError(
             f"Error copying image in the datastore: {source} is a URL, zonebox downloads nothing. Download it and give "
             "its absolute path as PATH."
+        )
+    if source and Path(source).exists() and not Path(source).is_file():
+        raise FileError(
+            f"Error copying image in the datastore: {source} is no regular file. A device would be copied without end; "
+            "correct PATH and register the image again."
         )
     partial = goal.with_name(goal.name + ".partial")
     try:

@@ -7,6 +7,7 @@ dying process; only a power failure may cost the last transactions).
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 from zonebox.errors import ConfigError
 from zonebox.trees import Tree, clone
 
+_log = logging.getLogger("zonebox.store")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects
     (kind TEXT NOT NULL, id INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id));
@@ -79,7 +81,11 @@ class Store:
         if self._depth == 0:
             after, self._after = self._after, []
             for callback in after:
-                callback()
+                try:
+                    callback()
+                except Exception:
+                    # All is stored: the caller's answer is yes, and what else was to be done is not less urgent.
+                    _log.exception("what was to follow a transaction failed")
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Run `callback` once the running transaction is stored; dropped with it where it fails."""

@@ -200,3 +200,10 @@ async def test_networks_that_were_being_made_when_the_zone_was_killed_are_made_o
     bench.lifecycle.undeploy(ONEADMIN, bench.id)
     await bench.until("gone")
     assert bench.zone.networks.nets == {}
+
+
+@pytest.mark.parametrize("value", [5, {"template_id": "x"}, {"reserve_from": "x", "extra": "SIZE=2"}, {"extra": "="}])
+async def test_a_network_that_cannot_be_made_fails_the_service_with_a_word(bench: Bench, value: Any) -> None:
+    bench.create([role("a")], networks_values=[{"n": value}])
+    assert bench.state == "FAILED_DEPLOYING"
+    assert any(line.startswith("E Network n") for line in bench.log())

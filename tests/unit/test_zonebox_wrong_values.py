@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import AT_ONCE_S, eventually
 from tests.zonebox_model_support import StillZone
 from zonebox.server import reply
 from zonebox.trees import listed
@@ -104,3 +105,69 @@ async def test_a_vm_that_lost_its_os_section_starts_again_as_the_same_machine(zo
     zone.root("vm.action", "resume", number)
     await zone.pass_time()
     assert (zone.state(number), zone.vm(number)["TEMPLATE"]["OS"]["UUID"]) == (RUNNING, uuid)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+async def test_a_request_cannot_hide_a_document_type_in_another_encoding(zone: StillZone, encoding: str) -> None:
+    body = xmlrpc.client.dumps((zone.zone.session,), "one.system.version", encoding=encoding)
+    bomb = body.replace("<methodCall>", '<!DOCTYPE m [<!ENTITY a "aaaa">]>\n<methodCall>')
+    values: Any = xmlrpc.client.loads(reply(zone.zone.model, zone.zone.registry, bomb.encode(encoding)))[0][0]
+    assert (values[0], values[2], "is not in UTF-8" in values[1]) == (False, 4096, True)
+
+
+async def test_a_path_that_is_a_device_or_folder_is_an_image_in_error(zone: StillZone, tmp_path: Path) -> None:
+    numbers = [zone.root("image.allocate", f'NAME="{path}"\nPATH="{path}"', 1) for path in ("/dev/zero", tmp_path)]
+
+    async def refused() -> bool:
+        await zone.pass_time()
+        return all(zone.root("image.info", number)["STATE"] == "5" for number in numbers)
+
+    await eventually(refused, "both images are in ERROR", AT_ONCE_S)
+    assert "/dev/zero is no regular file" in zone.root("image.info", numbers[0])["TEMPLATE"]["ERROR"]
+
+
+async def test_an_image_is_cloned_only_where_its_user_may_and_there_is_room(zone: StillZone) -> None:
+    ann = zone.user("ann")
+    number = ann("image.allocate", 'NAME="i"\nTYPE="DATABLOCK"\nSIZE="10"', 1)
+
+    async def ready() -> bool:
+        await zone.pass_time()
+        return zone.root("image.info", number)["STATE"] == "1"
+
+    await eventually(ready, "the image", AT_ONCE_S)
+    other = zone.root("datastore.allocate", 'NAME="d"\nDS_MAD="fs"\nTM_MAD="local"', -1)
+    zone.root("acl.delrule", 5)
+    code, text = ann.refused("image.clone", number, "copy", other)
+    assert (code, f"perform USE DATASTORE [{other}]" in text) == (512, True)
+    with zone.zone.store.transaction():
+        zone.zone.model.datastores.fill(1, zone.zone.settings.datastore_mb - 15)
+    code, text = zone.root.refused("image.clone", number, "copy", -1)
+    assert (code, "Not enough space in datastore" in text) == (8192, True)
+
+
+async def test_what_a_deleted_user_leaves_goes_on(zone: StillZone) -> None:
+    ann = zone.user("ann")
+    context = 'CONTEXT=[TOKEN="YES",KEY="$USER[SSH_PUBLIC_KEY]"]'
+    number = ann("vm.allocate", f"{VM}\n{context}")
+    await zone.pass_time()
+    zone.root("user.delete", 2)
+    zone.root("vm.attach", number, 'DISK=[TYPE="fs",SIZE="1"]')
+    await zone.pass_time()
+    zone.root("vm.updateconf", number, context, 0)
+    await zone.pass_time()
+    for action in ("poweroff", "resume"):
+        zone.root("vm.action", action, number)
+        await zone.pass_time()
+    assert (zone.state(number), zone.driver.started[number].token) == (RUNNING, None)
+
+
+async def test_what_follows_a_call_that_is_stored_follows_also_where_a_part_of_it_fails(zone: StillZone) -> None:
+    def fails(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    zone.zone.model.vm_forgotten = fails
+    number = zone.root("vm.allocate", VM, True)
+    waiting = zone.root("vm.allocate", VM)
+    zone.root("vm.recover", number, 3)
+    await zone.pass_time()
+    assert (zone.state(number), zone.state(waiting)) == (("6", "0"), RUNNING)

@@ -123,7 +123,8 @@ def _single(vm: Tree, name: str) -> str:
 def _vector(model: Model, vm: Tree, name: str, attribute: str, *, where: tuple[str | None, str | None]) -> str:
     key, wanted = where
     if name == "USER":
-        return text(model.users.peek(int(vm["UID"]))["TEMPLATE"], attribute)
+        user = model.store.view("user", int(vm["UID"]))
+        return text(user["TEMPLATE"], attribute) if user else ""
     if name == "NETWORK":
         for nic in vectors(vm["TEMPLATE"], "NIC"):
             if key is None or wanted in {text(nic, "NETWORK"), text(nic, "NETWORK_ID")}:

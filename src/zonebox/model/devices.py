@@ -88,7 +88,7 @@ class Devices:
         """one.vm.diskresize: a disk only grows; a persistent image grows with it (as recorded)."""
         vm = self._get(caller, id_, "disk-resize")
         disk = self._disk(vm, disk_id)
-        if not size.isdigit():
+        if not size.isdecimal():
             raise Refused(f"Could not resize disk. SIZE {size} is not a number of MB.")
         if int(size) < int(disk["SIZE"]):
             raise ActionRefused("Could not resize disk. A disk cannot shrink.")

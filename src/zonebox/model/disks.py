@@ -77,7 +77,7 @@ def build(model: Model, caller: Caller, vm_id: int, given: Tree, *, disk_id: int
 def _image_id(model: Model, caller: Caller, given: Tree) -> int | None:
     number = text(given, "IMAGE_ID")
     if number:
-        if not number.isdigit():
+        if not number.isdecimal():
             raise Refused(f"Wrong IMAGE_ID {number}: a number is expected.")
         return int(number)
     name = text(given, "IMAGE")
@@ -92,7 +92,7 @@ def _volatile(model: Model, given: Tree, disk_id: int, taken: Iterable[str]) -> 
     kind, size = text(given, "TYPE"), text(given, "SIZE")
     if kind.lower() not in _SYSTEM_TYPES:
         raise Refused("Unknown disk type or missing IMAGE_ID: TYPE must be swap or fs for a volatile disk.")
-    if not size.isdigit():
+    if not size.isdecimal():
         raise Refused("Wrong or missing SIZE attribute of a volatile disk, a number of MB is expected.")
     store = model.datastores.peek(0)
     prefix = text(given, "DEV_PREFIX", "sd")

@@ -199,7 +199,7 @@ def _reserved(total: int, reserved: str) -> int:
         if reserved.endswith("%"):
             return int(total * (1 - float(reserved[:-1]) / 100))
         return total - int(float(reserved or 0))
-    except ValueError:
+    except (ValueError, OverflowError):
         return total
 
 

@@ -71,7 +71,7 @@ class ImagePool(Pool):
         if path:
             return self.model.file_size_mb(path)
         size = text(tree, "SIZE")
-        if not size.isdigit() or int(size) == 0:
+        if not size.isdecimal() or int(size) == 0:
             raise Refused("Cannot parse image SIZE: Wrong number or missing SIZE attribute.")
         return int(size)
 
@@ -116,7 +116,10 @@ class ImagePool(Pool):
         self.free_name(name, caller.uid, error=NotAllocated, prefix=_ERROR)
         if source["STATE"] not in {str(READY), str(USED)}:
             raise ActionRefused(f"Cannot clone image in state: {source['STATE']}")
-        target = self.model.datastores.peek(int(source["DATASTORE_ID"]) if datastore_id < 0 else datastore_id)
+        place = int(source["DATASTORE_ID"]) if datastore_id < 0 else datastore_id
+        target = self.model.datastores.get(caller, place, "USE")
+        if int(source["SIZE"]) > self.model.datastores.free_mb(place):
+            raise Refused("Not enough space in datastore")
         quotas.check(self.model, caller.uid, caller.gid, [_demand(int(target["ID"]), int(source["SIZE"]))])
         new = self.store.next_id(IMAGE.key)
         own: Tree = {**clone(source), "PATH": source["SOURCE"], "PERSISTENT": "0"}

@@ -104,7 +104,7 @@ class AppPool(Pool):
         if kind not in _APP_TYPES:
             raise Refused(f"Wrong TYPE {kind}: IMAGE, VMTEMPLATE or SERVICE_TEMPLATE is expected.")
         origin = text(tree, "ORIGIN_ID")
-        if not origin.lstrip("-").isdigit():
+        if not origin.lstrip("-").isdecimal():
             raise Refused("Wrong or missing ORIGIN_ID attribute.")
         for key in ("NAME", "ORIGIN_ID"):
             tree.pop(key, None)

@@ -78,7 +78,7 @@ def network_of(model: Model, caller: Caller, given: Tree) -> int | None:
     """Id of the network that a NIC names by id, or by name and owner; None where it names none."""
     number = text(given, "NETWORK_ID")
     if number:
-        if not number.isdigit():
+        if not number.isdecimal():
             raise Refused(f"Wrong NETWORK_ID {number}: a number is expected.")
         return int(number)
     name = text(given, "NETWORK")
@@ -93,7 +93,7 @@ def _security_groups(model: Model, caller: Caller, network: Tree, given: Tree) -
     numbers: set[int] = set()
     for tree in (network["TEMPLATE"], given):
         for part in text(tree, "SECURITY_GROUPS").split(","):
-            if part.strip().isdigit():
+            if part.strip().isdecimal():
                 numbers.add(int(part))
     for number in numbers:
         model.secgroups.get(caller, number, "USE")

@@ -107,12 +107,17 @@ def of_devices(nics: Iterable[Tree], disks: Iterable[Tree]) -> list[Demand]:
 
 
 def check(model: Model, uid: int, gid: int, demands: Iterable[Demand]) -> None:
-    """Raise NotAuthorized where a demand passes a limit of the user or the group. Administrators have none."""
+    """Raise NotAuthorized where a demand passes a limit of the user or the group.
+
+    Administrators have none, nor have users and groups that were deleted: what was theirs goes on.
+    """
     wanted = list(demands)
-    owners = [("user", uid, model.users.peek(uid))] if uid != 0 else []
+    owners = [("user", uid, model.store.view("user", uid))] if uid != 0 else []
     if gid != 0:
-        owners.append(("group", gid, model.groups.peek(gid)))
+        owners.append(("group", gid, model.store.view("group", gid)))
     for noun, id_, owner in owners:
+        if owner is None:
+            continue
         for demand in wanted:
             for entry in vectors(owner[f"{demand.section}_QUOTA"], demand.section):
                 if text(entry, "ID") == demand.key:

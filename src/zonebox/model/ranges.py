@@ -59,7 +59,7 @@ def new(given: Tree, ar_id: int, random_hex: Callable[[int], str]) -> Tree:
         raise Refused("Unknown or missing address range TYPE.")
     tree["TYPE"] = kind
     size = text(tree, "SIZE")
-    if not size.isdigit() or int(size) <= 0:
+    if not size.isdecimal() or int(size) <= 0:
         raise Refused("Wrong SIZE for address range")
     if has_ip4(tree):
         _ip4(text(tree, "IP"))
@@ -107,7 +107,7 @@ def updated(stored: Tree, given: Tree) -> Tree:
         else:
             tree.pop(key, None)
     size = text(tree, "SIZE") or text(stored, "SIZE")
-    if not size.isdigit() or int(size) <= 0:
+    if not size.isdecimal() or int(size) <= 0:
         raise Refused("Wrong SIZE for address range")
     if "PARENT_NETWORK_AR_ID" in stored and size != stored["SIZE"]:
         raise Refused("The SIZE of a reservation cannot be changed.")

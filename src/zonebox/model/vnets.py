@@ -236,7 +236,7 @@ class VirtualNetworkPool(Pool):
         parent = self.get(caller, id_, "USE")
         wanted = template.parse(source)
         size = text(wanted, "SIZE")
-        if not size.isdigit() or int(size) <= 0:
+        if not size.isdecimal() or int(size) <= 0:
             raise Refused("Wrong or missing SIZE attribute, a positive number of addresses is expected.")
         if parent["PARENT_NETWORK_ID"]:
             raise Refused("Cannot reserve from a reservation.")

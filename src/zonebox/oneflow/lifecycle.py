@@ -361,7 +361,7 @@ def whole_number(value: object) -> int:
         digits = value.strip()
         sign = digits[:1] if digits[:1] in {"-", "+"} else ""
         length = next(
-            (at for at, char in enumerate(digits[len(sign) :]) if not char.isdigit()), len(digits) - len(sign)
+            (at for at, char in enumerate(digits[len(sign) :]) if not char.isdecimal()), len(digits) - len(sign)
         )
         number = digits[: len(sign) + length]
         return int(number) if number.strip("+-") else 0

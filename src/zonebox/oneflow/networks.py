@@ -18,7 +18,9 @@ _ERROR = 5
 
 def _values(service: Service) -> Iterator[tuple[str, Body]]:
     for value in service.body.get("networks_values") or []:
-        yield from value.items()
+        for name, own in value.items():
+            if isinstance(own, dict):
+                yield name, own
 
 
 def make_networks(zone: FlowZone, service: Service, caller: Caller) -> None:
@@ -29,6 +31,7 @@ def make_networks(zone: FlowZone, service: Service, caller: Caller) -> None:
     Raises:
         NetworksFailed: oned refused one, or a reservation has no size; the service's log says why.
     """
+    _check_values(zone, service)
     for name, value in _values(service):
         if "id" in value:
             continue
@@ -37,10 +40,19 @@ def make_networks(zone: FlowZone, service: Service, caller: Caller) -> None:
             with together(zone):
                 value["id"] = _make(zone, service, name, value, caller)
                 zone.documents.update(ADMIN, service.id, service.body)
-        except OneError as error:
-            message = f"Network {name}: {error.text}"
+        except (OneError, ValueError) as error:
+            message = f"Network {name}: {error}"
             service.log("E", message, now_s(zone))
             raise NetworksFailed(message) from error
+
+
+def _check_values(zone: FlowZone, service: Service) -> None:
+    for value in service.body.get("networks_values") or []:
+        for name, own in value.items():
+            if not isinstance(own, dict):
+                message = f"Network {name}: networks_values must give an object with id, template_id or reserve_from"
+                service.log("E", message, now_s(zone))
+                raise NetworksFailed(message)
 
 
 def _make(zone: FlowZone, service: Service, name: str, value: Body, caller: Caller) -> int:
@@ -53,7 +65,7 @@ def _make(zone: FlowZone, service: Service, name: str, value: Body, caller: Call
         service.log("E", message, now_s(zone))
         raise NetworksFailed(message)
     size = str(extra.get("SIZE") or "")
-    if not size.isdigit():
+    if not size.isdecimal():
         message = (
             f"Network {name}: SIZE is {size or 'missing'} in extra, a reservation needs a number of addresses; "
             f'set extra to "SIZE=5" in networks_values'

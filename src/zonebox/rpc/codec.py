@@ -19,6 +19,9 @@ def decode(body: bytes) -> tuple[str, tuple[Any, ...]]:
     """
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise BadCall("The request declares a document type; XML-RPC has none, so it is refused.")
+    if b"\0" in body:
+        # UTF-16 and UTF-32, in which a declaration would look otherwise.
+        raise BadCall("The request is not in UTF-8.")
     try:
         params, method = xmlrpc.client.loads(body, use_builtin_types=True)
     except Exception as error:  # expat's, xmlrpc's and ValueError have no common root

@@ -120,7 +120,7 @@ def _pool_extended(model: Model, caller: Caller, who: int, start: int, end: int,
 
 def _pool_set(model: Model, caller: Caller, numbers: str, extended: bool) -> str:
     wanted: list[Any] = [item.strip() for item in numbers.split(",") if item.strip()]
-    if any(not item.isdigit() for item in wanted):
+    if any(not item.isdecimal() for item in wanted):
         raise ActionRefused(f"Wrong set of ids {numbers}: numbers separated by commas are expected.")
     chosen = [vm for vm in model.vms.select(caller) if vm["ID"] in wanted]
     shown = model.vms.shown if extended else model.vms.listed
