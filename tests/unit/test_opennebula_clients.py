@@ -117,6 +117,15 @@ async def test_error_codes_of_oned_become_errors_that_carry_its_text(code: int, 
     assert "hush" not in str(caught.value)
 
 
+async def test_a_name_that_is_taken_may_be_this_programs_own_object_and_says_how_to_adopt_it() -> None:
+    said = "[one.image.allocate] NAME is already taken by IMAGE 14."
+    with (
+        running(lambda *_: reply(False, said, 0x2000)) as server,
+        pytest.raises(RefusedError, match=r"taken by IMAGE 14\. Choose another name; .*`pulumi import` it as 14\."),
+    ):
+        await Oned(settings(server.url)).call("image.allocate", 'NAME="a"', 1)
+
+
 async def test_reads_share_a_connection_and_are_repeated_when_it_breaks() -> None:
     answers = iter([(0, b""), reply(True, "7.0.1"), reply(True, "7.0.1")])
     with running(lambda *_: next(answers)) as server:

@@ -7,6 +7,7 @@ changes something is sent once, over a connection of its own, because nobody can
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import xmlrpc.client
 from collections.abc import Awaitable, Callable
@@ -42,6 +43,8 @@ AUTHENTICATION: Final = 0x0100
 AUTHORIZATION: Final = 0x0200
 NO_EXISTS: Final = 0x0400
 """Error codes of OpenNebula's XML-RPC reference; seen in the recordings of 7.0.1."""
+_TAKEN: Final = re.compile(r"NAME is already taken by \D*(\d+)")
+"""What oned says of a second object of the same name (recorded on 7.0.1)."""
 
 
 class _Transport(RequestsTransport):  # type: ignore[misc] # pyone ships no types
@@ -175,6 +178,11 @@ def refusal(method: str, message: str, code: int, settings: ZoneSettings) -> Ref
         AUTHORIZATION: f"Give user {settings.username!r} the right (ACL, group or permissions), or use another user",
         NO_EXISTS: "Check the id; `pulumi refresh` drops what is gone from the state",
     }.get(code, "Change the property that the message names")
+    if taken := _TAKEN.search(message):
+        remedy = (
+            f"Choose another name; or, if that object is this program's, left by an `up` that was cut off, "
+            f"`pulumi import` it as {taken[1]}"
+        )
     return kind(
         f"one.{method}", "oned must accept the call", f"oned answered: {message}", remedy, code=code, answer=message
     )
