@@ -178,3 +178,35 @@ def test_what_a_template_gives_a_vm_under_a_secret_name_is_a_secret_in_the_vms_s
     state, secrets = plain(engine.state["vm"].outputs)
     assert state["templateTags"] == {"ROOT_PASSWORD": "hush", "A": "b"}
     assert secrets == {("templateTags", "ROOT_PASSWORD")}
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"disks": UNKNOWN},
+        {"disks": [UNKNOWN]},
+        {"disks": [{"volatileType": "fs", "size": UNKNOWN}]},
+        {"templateSections": UNKNOWN},
+        {"templateSections": [UNKNOWN]},
+        {"tags": UNKNOWN},
+        {"context": UNKNOWN},
+        {"context": {"A": UNKNOWN}},
+    ],
+    ids=str,
+)
+def test_an_adopted_vm_has_a_preview_also_where_its_program_is_not_known_yet(
+    engine: SmallEngine, later: dict[str, Any]
+) -> None:
+    made = MACHINE | {
+        "disks": [{"volatileType": "fs", "size": 8}],
+        "templateSections": [{"name": "PART", "elements": {"A": "1"}}],
+        "tags": {"A": "1"},
+        "context": {"A": "1"},
+    }
+    declared = Declared(kind="virtualMachine", inputs=made)
+    asyncio.run(engine.up({"it": declared}))
+    number = engine.state.pop("it").id
+    asyncio.run(engine.import_("it", declared, number))
+    assert asyncio.run(engine.preview({"it": declared})) == {"it": "same"}
+    changed = Declared(kind="virtualMachine", inputs=made | later)
+    assert asyncio.run(engine.preview({"it": changed})) == {"it": "update"}

@@ -119,10 +119,11 @@ def adopted(old: Values, new: Values) -> Values:
     seen = dict(old)
     for name in ("tags", "tagsAll"):
         if isinstance(old.get(name), Mapping):
-            wanted = {key.upper() for key in new.get("tags") or {}}
-            seen[name] = {key: value for key, value in old[name].items() if key.upper() in wanted}
+            tags = {key.upper() for key in new.get("tags") or {}}
+            seen[name] = {key: value for key, value in old[name].items() if key.upper() in tags}
     if old.get("templateSections"):
-        names = {str(item.get("name", "")).upper() for item in new.get("templateSections") or []}
+        wanted = [item for item in new.get("templateSections") or [] if isinstance(item, Mapping)]
+        names = {str(item.get("name", "")).upper() for item in wanted}
         seen["templateSections"] = [item for item in old["templateSections"] if str(item["name"]).upper() in names]
     if new.get("holdIps") is None:
         seen.pop("holdIps", None)

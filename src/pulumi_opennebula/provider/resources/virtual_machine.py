@@ -20,7 +20,7 @@ from pulumi_opennebula.provider.resources import shared
 from pulumi_opennebula.provider.resources.base import Call, Handler
 from pulumi_opennebula.provider.resources.machine_states import Phase
 from pulumi_opennebula.provider.templates import Body, render, text_at
-from pulumi_opennebula.provider.values import FAILED, Values, is_unknown
+from pulumi_opennebula.provider.values import FAILED, Unknown, Values, is_unknown
 from pulumi_opennebula.provider.vectors import all_tags
 
 RECOVER_RETRY: Final = 2
@@ -96,7 +96,7 @@ class VirtualMachineHandler(Handler):
         for name in ("description", "schedRequirements", "schedDsRequirements", "vmgroup", *values.CONFIG):
             if new.get(name) is None:
                 seen.pop(name, None)
-        if isinstance(old.get("context"), Mapping):
+        if isinstance(old.get("context"), Mapping) and not isinstance(new.get("context"), Unknown):
             seen["context"] = values.shown_context(dict(old["context"]), new)
         for kind in devices.KINDS:
             _adopt_devices(kind, seen, new)
@@ -335,16 +335,21 @@ def _adopt_devices(kind: devices.Kind, seen: Values, new: Values) -> None:
     """What an import took for the template's may be the program's, and the other way round."""
     own = list(seen.get(kind.name) or [])
     brought = list(seen.get(kind.template_name) or [])
-    wanted = new.get(kind.name)
-    if wanted is None:
+    given = new.get(kind.name)
+    if isinstance(given, Unknown):
+        return
+    if given is None:
         if seen.get("templateId") is not None:
             seen[kind.template_name] = [*brought, *own]
             seen.pop(kind.name, None)
         return
     every = [*own, *brought]
-    pairs = devices.paired(kind, [{} if is_unknown(item) else item for item in wanted], devices.from_state(kind, every))
+    wanted = [entry if isinstance(entry, Mapping) else {} for entry in given]
+    described = [{} if is_unknown(entry) else dict(entry) for entry in wanted]
+    pairs = devices.paired(kind, described, devices.from_state(kind, every))
     taken = [
-        {name: value for name, value in every[pairs[index]].items() if name in entry or name == kind.number} | entry
+        {name: value for name, value in every[pairs[index]].items() if name in entry or name == kind.number}
+        | dict(entry)
         for index, entry in enumerate(wanted)
         if index in pairs
     ]
