@@ -98,20 +98,26 @@ class SmallEngine:
         ids: dict[str, Any] = {name: entry.id for name, entry in self.state.items()}
         steps: dict[str, str] = {}
         for name, declared in program.items():
-            inputs = await self._checked(name, declared, ids)
-            entry = self.state.get(name)
-            if entry is None:
-                await self.provider.create(sdk.CreateRequest(_urn(name, declared.token), inputs, 0, True))
-                steps[name] = "create"
-            else:
-                diff = await self._diff(name, entry, inputs)
-                steps[name] = "replace" if diff.replaces else "update" if diff.changes or not entry.ready else "same"
-                if steps[name] == "update":
-                    urn = _urn(name, entry.token)
-                    await self.provider.update(sdk.UpdateRequest(urn, entry.id, entry.outputs, inputs, 0, [], True))
+            steps[name] = await self.previewed(name, declared, ids)
             if steps[name] in {"create", "replace"}:
                 ids[name] = UNKNOWN
         return steps | {name: "delete" for name in self.state if name not in program}
+
+    async def previewed(self, name: str, declared: Declared, ids: Mapping[str, Any]) -> str:
+        """What `up` would do with one resource, of the provider that is connected."""
+        assert self.provider is not None
+        inputs = await self._checked(name, declared, ids)
+        entry = self.state.get(name)
+        step = "create"
+        if entry is not None:
+            diff = await self._diff(name, entry, inputs)
+            step = "replace" if diff.replaces else "update" if diff.changes or not entry.ready else "same"
+        urn = _urn(name, declared.token)
+        if entry is not None and step == "update":
+            await self.provider.update(sdk.UpdateRequest(urn, entry.id, entry.outputs, inputs, 0, [], True))
+        elif step != "same":
+            await self.provider.create(sdk.CreateRequest(urn, inputs, 0, True))
+        return step
 
     async def up(self, program: Program) -> dict[str, str]:
         """Bring the cloud to the program; what was done, by resource.

@@ -264,7 +264,7 @@ def fixed_sizes(body: Values) -> dict[str, int]:
 def _refine_imported(changes: list[Change], old: Values, after: Any) -> list[Change]:
     """What differs for an imported service: nobody knows which extra template made it, only its roles' sizes."""
     sizes = {role.get("name"): role.get("cardinality") for role in old.get("roles") or []}
-    unchanged = is_unknown(after) or all(sizes.get(name) == size for name, size in _cardinalities(after).items())
+    unchanged = not is_unknown(after) and all(sizes.get(name) == size for name, size in _cardinalities(after).items())
     return [
         change
         for change in changes
