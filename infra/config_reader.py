@@ -17,6 +17,7 @@ from components.errors import RefusalError, SeveralRefusalsError
 
 T = TypeVar("T")
 
+
 _URL = re.compile(r"https?://(?P<login>[^/?#\s]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?([/?#][!-~]*)?")
 
 
@@ -170,7 +171,8 @@ class Section:
         """
         value = self._value(key, default, "a number")
         try:
-            if isinstance(value, bool):
+            # float() alone takes digits of every script, and 1_0 for ten.
+            if isinstance(value, bool) or (isinstance(value, str) and not (value.isascii() and "_" not in value)):
                 raise ValueError
             return float(value)
         except (TypeError, ValueError) as error:

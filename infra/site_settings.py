@@ -28,6 +28,7 @@ _NETWORK_KEYS = (
     "gateway",
     "dns",
 )
+_OF_NEW_NETWORKS = ("type", "bridge", "physicalDevice", "vlanId", "gateway", "dns")
 _IMAGE_KEYS = ("path", "name", "id", "checksum", "datastoreId", "sizeMb")
 _PACKAGE_KEYS = ("requirements", "wheelhouse", "volume", "volumeImage", "index", "indexCaFile")
 _MOST_VLAN, _MOST_VXLAN = 4094, 2**24 - 1  # IEEE 802.1Q, 9.6; RFC 7348, section 5
@@ -131,6 +132,7 @@ def _read_network(section: Section, problems: Problems) -> NetworkSettings:
     gateway = problems.attempt(lambda: section.address("gateway") if section.has("gateway") else None)
     addresses = problems.attempt(lambda: plan_addresses(cidr=cidr, first=first, size=size), given=(cidr, first, size))
     problems.attempt(lambda: None if gateway is None else check_gateway(gateway, addresses), given=(gateway, addresses))
+    problems.attempt(lambda: _refuse_idle(section))
     return NetworkSettings(
         addresses=addresses,
         existing_id=problems.attempt(lambda: section.integer("id", least=0) if section.has("id") else None),
@@ -141,6 +143,17 @@ def _read_network(section: Section, problems: Problems) -> NetworkSettings:
         gateway=None if gateway is None else str(gateway),
         dns=problems.attempt(lambda: _read_dns(section)),
     )
+
+
+def _refuse_idle(section: Section) -> None:
+    idle = [key for key in _OF_NEW_NETWORKS if section.has(key)]
+    if section.has("id") and idle:
+        raise section.wrong(
+            idle[0],
+            f"set beside {section.name('id')}",
+            f"left out beside {section.name('id')}",
+            reason="a network that exists is used as it is, so nothing would be done with it",
+        )
 
 
 def _read_vlan(section: Section) -> str | None:

@@ -85,8 +85,9 @@ def tls_context(
     try:
         if "PRIVATE KEY" in ca_certificate:
             raise ValueError("a private key among the certificates")
+        # TypeError: of a text that is not ASCII (Python 3.11).
         context.load_verify_locations(cadata=ca_certificate)
-    except (ssl.SSLError, ValueError) as err:
+    except (ssl.SSLError, ValueError, TypeError) as err:
         raise InvalidInputError(
             property_name=property_name,
             value=f"{property_name} is a text of {len(ca_certificate)} characters that holds no usable certificate",

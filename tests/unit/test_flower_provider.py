@@ -221,11 +221,12 @@ async def test_a_resource_renamed_in_the_program_does_not_revoke_the_node_that_i
         (values(caCertificate=CA), "endpoint"),
         (values(endpoint="https://superlink:9093", caCertificate=CA), "endpoint"),
         (values(endpoint="superlink:9093", caCertificate="no certificate"), "caCertificate"),
+        (values(endpoint="superlink:9093", caCertificate="kein Zertifikat für Python"), "caCertificate"),
         (values(endpoint="superlink:9093", caCertificate=CA, requestTimeoutS="0"), "requestTimeoutS"),
         (values(endpoint="superlink:9093", caCertificate=CA, requestTimeoutS="soon"), "requestTimeoutS"),
         (values(endpoint=UNKNOWN, caCertificate=CA, requestTimeoutS="301"), "requestTimeoutS"),
     ],
-    ids=["no endpoint", "a URL", "no certificate", "no time", "no number", "too long"],
+    ids=["no endpoint", "a URL", "no certificate", "no ASCII", "no time", "no number", "too long"],
 )
 async def test_a_wrong_configuration_fails_the_check_of_its_property(
     arguments: dict[str, PropertyValue], property_name: str
