@@ -53,11 +53,13 @@ class Executor:
         self.work = work
         self.state = state
         self._stops: dict[int, int] = {}
+        self._asked: set[int] = set()
+        work.due = self._hurry
         model.file_removed = lambda path: files.remove(path, state)
         model.vm_forgotten = self._remove_folder
 
     async def handle(self, kind: str, object_id: int) -> None:
-        """Run one item."""
+        """Run one item. Raises ValueError: a kind that is none."""
         name, _, rest = kind.partition("|")
         if name == "schedule":
             with self.model.store.transaction():
@@ -226,11 +228,20 @@ class Executor:
         if reason := await self.phases.enter("stop", vm["NAME"]):
             return reason[:_FIRST_ERROR_LINE]
         try:
+            self._asked |= set() if hard else {id_}
             await self.driver.stop(id_, hard=hard)
         except Exception as error:
             return _words(error, id_)
+        finally:
+            self._asked.discard(id_)
         self._stops[id_] = self._stops.get(id_, 0) + 1
         return ""
+
+    def _hurry(self, kind: str, vm_id: int) -> None:
+        """What is to end hard does not wait until a guest that was asked to end has made up its mind."""
+        kill = getattr(self.driver, "kill", None)
+        if kind.startswith("vm_stop-hard|") and vm_id in self._asked and kill is not None:
+            kill(vm_id)
 
     async def _hotplug(self, id_: int) -> None:
         """Change the devices and show the CONTEXT of a VM that runs."""

@@ -24,6 +24,8 @@ class Work:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._handle: Callable[[str, int], Awaitable[None]] | None = None
+        self.due: Callable[[str, int], None] = _ignore
+        """Told of each item when its delay is over, before its turn comes."""
         self._waiting: set[tuple[str, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
@@ -55,6 +57,7 @@ class Work:
         handle = self._handle
         if handle is None:
             return
+        self.due(kind, object_id)
         async with self.alone(kind, object_id):
             try:
                 await handle(kind, object_id)
@@ -80,3 +83,7 @@ class Work:
         if self._tasks:
             await asyncio.wait(set(self._tasks))
         self._waiting.clear()
+
+
+def _ignore(_kind: str, _object_id: int) -> None:
+    """The default of what nobody wants to know."""

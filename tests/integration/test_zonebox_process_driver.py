@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import eventually
+from tests.patience import AT_ONCE_S, eventually
 from tests.zonebox_process_support import driver_for, processes_of, spec_for, write_image
 from zonebox.drivers import process_table
 from zonebox.drivers.base import DriverError, GuestState
@@ -356,3 +356,15 @@ async def test_a_guest_that_only_idles_can_be_ended_as_by_a_crash(tmp_path: Path
         assert ended == [spec.vm_id]
         await driver.start(spec, ended.append)
         assert await driver.reattach(spec, ended.append) is GuestState.RUNNING
+
+
+async def test_a_guest_that_is_killed_while_it_is_asked_to_end_keeps_nobody_waiting(tmp_path: Path) -> None:
+    spec, ended = spec_for(tmp_path / "vm", image=write_image(tmp_path, STUBBORN)), list[int]()
+    async with driver_for(spec) as driver:
+        await driver.start(spec, ended.append)
+        await eventually((tmp_path / "vm/root/started").exists, "the guest ignores SIGTERM")
+        stopping = asyncio.get_running_loop().create_task(driver.stop(spec.vm_id, hard=False))
+        await asyncio.sleep(0)
+        driver.kill(spec.vm_id)
+        await asyncio.wait_for(stopping, AT_ONCE_S)
+    assert (processes_of(spec), ended) == ([], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,22 @@ class FullDisk(FakeDriver):
     async def renew_context(self, spec: GuestSpec) -> None:
         self._write("renew_context")
         await super().renew_context(spec)
+
+
+class Stubborn(FakeDriver):
+    """Guests that end only when they are killed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.killed = asyncio.Event()
+
+    async def stop(self, vm_id: int, *, hard: bool) -> None:
+        if not hard:
+            await self.killed.wait()
+        await super().stop(vm_id, hard=hard)
+
+    def kill(self, vm_id: int) -> None:
+        self.killed.set()
 
 
 @pytest.fixture
@@ -96,6 +113,28 @@ async def test_a_stop_that_fails_late_does_not_undo_the_deletion_asked_for_meanw
     zone.zone.faults.clear()
     await zone.pass_time()
     assert zone.state(number) == DONE
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "params", "ends"),
+    [
+        ("poweroff", "vm.action", ("poweroff-hard", 0), POWEROFF),
+        ("poweroff", "vm.action", ("terminate-hard", 0), DONE),
+        ("terminate", "vm.action", ("terminate-hard", 0), DONE),
+        ("terminate", "vm.recover", (0, 3), DONE),
+    ],
+)
+async def test_what_is_to_end_hard_does_not_wait_for_a_guest_that_does_not_end_by_itself(
+    zone: StillZone, first: str, second: str, params: tuple[object, ...], ends: tuple[str, str]
+) -> None:
+    stubborn = zone.zone.driver = zone.zone.executor.driver = Stubborn()
+    number = await running(zone)
+    zone.root("vm.action", first, number)
+    await zone.pass_time()
+    assert zone.state(number)[0] == "3", "the guest does not end"
+    zone.root(second, *params)
+    await zone.pass_time()
+    assert (zone.state(number), stubborn.started) == (ends, {})
 
 
 async def test_the_end_of_a_guest_that_was_rebooted_meanwhile_is_not_the_new_ones(zone: StillZone) -> None:

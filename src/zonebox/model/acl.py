@@ -70,7 +70,7 @@ class Acl:
             self.add(user, resource, rights, zone)
 
     def add(self, user: str, resource: str, rights: str, zone: str) -> int:
-        """Store a rule given as hexadecimal numbers; its id."""
+        """Store a rule given as hexadecimal numbers; its id. Raises Refused: not hexadecimal."""
         try:
             numbers = [int(number, 16) for number in (user, resource, rights, zone)]
         except ValueError as error:
@@ -102,7 +102,7 @@ class Acl:
                 self._store.drop(_KIND, int(rule["ID"]))
 
     def delete(self, id_: int) -> None:
-        """Remove a rule."""
+        """Remove a rule. Raises NotFound."""
         if self._store.view(_KIND, id_) is None:
             raise NotFound("ACL rule", id_)
         self._store.drop(_KIND, id_)

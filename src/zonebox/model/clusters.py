@@ -88,7 +88,7 @@ class ClusterPool(Pool):
         tree["TEMPLATE"] = template.merge({"RESERVED_CPU": "", "RESERVED_MEM": ""}, new)
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """Remove an empty cluster."""
+        """Remove an empty cluster. Raises ActionRefused: it is the zone's own, or has hosts."""
         tree = self.shown(self.get(caller, id_, "ADMIN"))
         if id_ < CLUSTER.first_id:
             raise ActionRefused("Cannot delete cluster. System Clusters (ID < 100) cannot be deleted.")

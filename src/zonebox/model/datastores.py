@@ -58,7 +58,7 @@ class DatastorePool(Pool):
             self._store_datastore(permissions.ROOT, id_, name, tree, 0)
 
     def allocate(self, caller: Caller, source: str, cluster_id: int) -> int:
-        """one.datastore.allocate."""
+        """one.datastore.allocate. Raises Refused: an attribute is missing or wrong."""
         self.require_create(caller)
         tree = template.parse(source)
         name = text(tree, "NAME")
@@ -128,7 +128,7 @@ class DatastorePool(Pool):
         self.save(tree)
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """Remove an empty datastore."""
+        """Remove an empty datastore. Raises ActionRefused: it has images."""
         tree = self.shown(self.get(caller, id_, "ADMIN"))
         if tree["IMAGES"]:
             raise ActionRefused(f"Cannot delete datastore. Datastore {id_} is not empty.")

@@ -45,7 +45,7 @@ class Devices:
         self.model = model
 
     def attach_disk(self, caller: Caller, id_: int, source: str) -> None:
-        """one.vm.attach."""
+        """one.vm.attach. Raises OneError."""
         vm = self._get(caller, id_, "attach-disk")
         given = next(iter(vectors(template.parse(source), "DISK")), None)
         if given is None:
@@ -85,7 +85,7 @@ class Devices:
             self.model.images.release(int(image), int(vm["ID"]))
 
     def resize_disk(self, caller: Caller, id_: int, disk_id: int, size: str) -> None:
-        """one.vm.diskresize: a disk only grows; a persistent image grows with it (as recorded)."""
+        """one.vm.diskresize: a disk only grows; a persistent image grows with it (as recorded). Raises OneError."""
         vm = self._get(caller, id_, "disk-resize")
         disk = self._disk(vm, disk_id)
         if not size.isdecimal():
@@ -110,7 +110,7 @@ class Devices:
         raise ActionRefused(f"Could not find disk with ID {disk_id} in VM {vm['ID']}.")
 
     def attach_nic(self, caller: Caller, id_: int, source: str) -> None:
-        """one.vm.attachnic: a NIC or a NIC_ALIAS."""
+        """one.vm.attachnic: a NIC or a NIC_ALIAS. Raises OneError."""
         vm = self._get(caller, id_, "attach-nic")
         parsed = template.parse(source)
         key = "NIC" if vectors(parsed, "NIC") else "NIC_ALIAS"
@@ -129,7 +129,7 @@ class Devices:
         self._done(caller, vm, _NIC_ATTACH)
 
     def detach_nic(self, caller: Caller, id_: int, nic_id: int) -> None:
-        """one.vm.detachnic: a NIC with its aliases, or one alias."""
+        """one.vm.detachnic: a NIC with its aliases, or one alias. Raises ActionRefused: there is no such NIC."""
         vm = self._get(caller, id_, "detach-nic")
         tree = vm["TEMPLATE"]
         gone = [nic for nic in nics.all_of(tree) if nic["NIC_ID"] == str(nic_id)]
@@ -160,7 +160,11 @@ class Devices:
             tree["CONTEXT"] = context.build(self.model, vm, own)
 
     def resize(self, caller: Caller, id_: int, source: str, *, enforce: bool) -> None:
-        """one.vm.resize: CPU, VCPU, MEMORY; the host's capacity is respected where `enforce` says so."""
+        """one.vm.resize: CPU, VCPU, MEMORY; the host's capacity is respected where `enforce` says so.
+
+        Raises:
+            OneError.
+        """
         vm = self._get(caller, id_, "resize", _RESIZABLE)
         given = template.parse(source)
         tree = vm["TEMPLATE"]

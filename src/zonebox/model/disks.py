@@ -121,7 +121,7 @@ def _clusters(tree: Tree) -> list[str]:
 
 
 def next_target(prefix: str, taken: Iterable[str]) -> str:
-    """The first device name of a prefix that no disk has: sda, sdb, ..."""
+    """The first device name of a prefix that no disk has: sda, sdb, ... Raises Refused: none is left."""
     used = set(taken)
     for first in ("", *string.ascii_lowercase):
         for letter in string.ascii_lowercase:

@@ -94,7 +94,7 @@ class GroupPool(Pool):
         self.save(tree)
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """Remove an empty group."""
+        """Remove an empty group. Raises ActionRefused: it is the zone's own, or has users."""
         self.get(caller, id_, "ADMIN")
         if id_ < GROUP.first_id:
             raise ActionRefused("Cannot delete group. System Groups (ID < 100) cannot be deleted.")

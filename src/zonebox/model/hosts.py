@@ -124,7 +124,7 @@ class HostPool(Pool):
         self.save(tree)
 
     def status(self, caller: Caller, id_: int, status: int) -> None:
-        """one.host.status: 0 enable, 1 disable, 2 offline."""
+        """one.host.status: 0 enable, 1 disable, 2 offline. Raises Refused: another number."""
         tree = self.get(caller, id_, "ADMIN")
         states = {0: MONITORED, 1: DISABLED, 2: OFFLINE}
         if status not in states:
@@ -144,7 +144,7 @@ class HostPool(Pool):
         self.model.wake_scheduler()
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """Remove a host without VMs."""
+        """Remove a host without VMs. Raises ActionRefused: it has VMs."""
         tree = self.get(caller, id_, "ADMIN")
         if ids(tree["VMS"]):
             raise ActionRefused("Cannot delete host. Can not remove a host with running VMs")

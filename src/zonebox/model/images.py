@@ -29,7 +29,7 @@ class ImagePool(Pool):
         super().__init__(model, IMAGE)
 
     def allocate(self, caller: Caller, source: str, datastore_id: int) -> int:
-        """one.image.allocate: the image is LOCKED until its file is copied or made."""
+        """one.image.allocate: the image is LOCKED until its file is copied or made. Raises OneError."""
         self.require_create(caller)
         store = self.model.datastores.get(caller, datastore_id, "USE")
         tree = template.parse(source)
@@ -110,7 +110,7 @@ class ImagePool(Pool):
         self.model.later("image_ready", id_, self.model.settings.delays.image_s)
 
     def clone(self, caller: Caller, id_: int, name: str, datastore_id: int) -> int:
-        """one.image.clone, into a datastore or (-1) the same."""
+        """one.image.clone, into a datastore or (-1) the same. Raises OneError."""
         source = self.get(caller, id_, "USE")
         self.require_create(caller)
         self.free_name(name, caller.uid, error=NotAllocated, prefix=_ERROR)
@@ -188,7 +188,7 @@ class ImagePool(Pool):
     # -- operator's actions ----------------------------------------------------------------------------------------
 
     def persistent(self, caller: Caller, id_: int, value: bool) -> None:
-        """one.image.persistent."""
+        """one.image.persistent. Raises ActionRefused: VMs use it."""
         tree = self.get(caller, id_, "MANAGE")
         if ids(tree["VMS"]):
             raise ActionRefused(f"Cannot change the persistent state. There are {len(ids(tree['VMS']))} VMs using it.")
@@ -196,7 +196,7 @@ class ImagePool(Pool):
         self.save(tree)
 
     def chtype(self, caller: Caller, id_: int, kind: str) -> None:
-        """one.image.chtype."""
+        """one.image.chtype. Raises Refused: no such type."""
         tree = self.get(caller, id_, "MANAGE")
         if kind.upper() not in TYPES:
             raise Refused(f"Unknown type {kind}: one of {', '.join(TYPES)} is expected.")
@@ -204,7 +204,7 @@ class ImagePool(Pool):
         self.save(tree)
 
     def enable(self, caller: Caller, id_: int, enabled: bool) -> None:
-        """one.image.enable."""
+        """one.image.enable. Raises ActionRefused: its state forbids it."""
         tree = self.get(caller, id_, "MANAGE")
         if int(tree["STATE"]) not in {READY, DISABLED, ERROR}:
             raise ActionRefused(f"Cannot enable or disable image. It is in state {tree['STATE']}.")
@@ -218,7 +218,7 @@ class ImagePool(Pool):
         self.save(tree)
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """one.image.delete: refused while VMs use it."""
+        """one.image.delete. Raises ActionRefused: VMs use it."""
         tree = self.get(caller, id_, "MANAGE")
         used = len(ids(tree["VMS"]))
         if used:

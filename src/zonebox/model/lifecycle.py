@@ -57,7 +57,7 @@ class Lifecycle:
             host_of[int(vm["ID"])] = choice.host_id
 
     def deploy(self, caller: Caller, id_: int, host_id: int) -> None:
-        """one.vm.deploy: an operator chooses the host, whatever runs there."""
+        """one.vm.deploy: an operator chooses the host, whatever runs there. Raises OneError."""
         self.model.hosts.get(caller, host_id, "ADMIN")
         vm = self.model.vms.get(caller, id_, "ADMIN")
         refuse_unless(vm, "deploy", ("PENDING", "HOLD"))
@@ -292,7 +292,11 @@ class Lifecycle:
         self.model.forget_folder(id_)
 
     def recover(self, caller: Caller, id_: int, operation: int) -> None:
-        """one.vm.recover: 0 failure, 1 success, 2 retry, 3 delete, 4 delete and recreate."""
+        """one.vm.recover: 0 failure, 1 success, 2 retry, 3 delete, 4 delete and recreate.
+
+        Raises:
+            ActionRefused: the state forbids it.
+        """
         vm = self.model.vms.get(caller, id_, "ADMIN" if operation in {DELETE, RECREATE} else "MANAGE")
         name = state_name(vm)
         if operation == DELETE:

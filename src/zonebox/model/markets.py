@@ -41,7 +41,7 @@ class MarketPool(Pool):
         super().__init__(model, MARKET)
 
     def allocate(self, caller: Caller, source: str) -> int:
-        """one.market.allocate."""
+        """one.market.allocate. Raises Refused: an attribute is missing."""
         self.require_create(caller)
         tree = template.parse(source)
         name = text(tree, "NAME")
@@ -74,7 +74,7 @@ class MarketPool(Pool):
         return {**tree, "MARKETPLACEAPPS": id_set(int(app["ID"]) for app in apps)}
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """Remove an empty marketplace."""
+        """Remove an empty marketplace. Raises ActionRefused: it has appliances."""
         tree = self.shown(self.get(caller, id_, "MANAGE"))
         if tree["MARKETPLACEAPPS"]:
             raise ActionRefused("Cannot delete marketplace. Marketplace is not empty.")
@@ -94,7 +94,7 @@ class AppPool(Pool):
         super().__init__(model, APP)
 
     def allocate(self, caller: Caller, source: str, market_id: int) -> int:
-        """one.marketapp.allocate."""
+        """one.marketapp.allocate. Raises Refused: an attribute is missing or wrong."""
         self.require_create(caller)
         market = self.model.markets.peek(market_id)
         tree = template.parse(source)

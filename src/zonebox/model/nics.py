@@ -75,7 +75,11 @@ def _bind_to_parent(nic: Tree, given: Tree, others: Sequence[Tree]) -> None:
 
 
 def network_of(model: Model, caller: Caller, given: Tree) -> int | None:
-    """Id of the network that a NIC names by id, or by name and owner; None where it names none."""
+    """Id of the network that a NIC names by id, or by name and owner; None where it names none.
+
+    Raises:
+        Refused: not a number, or no such name.
+    """
     number = text(given, "NETWORK_ID")
     if number:
         if not number.isdecimal():

@@ -20,7 +20,7 @@ def permissions(bits: str) -> Tree:
 
 
 def from_octet(octet: str) -> str:
-    """Nine bits from an octet string such as "640"; use is 4, manage 2, admin 1."""
+    """Nine bits from an octet string such as "640"; use is 4, manage 2, admin 1. Raises Refused."""
     if len(octet) != 3 or any(digit not in "01234567" for digit in octet):
         raise Refused(f"Wrong permissions {octet}: three digits from 0 to 7 are expected, such as 600.")
     return "".join(f"{int(digit):03b}" for digit in octet)

@@ -122,7 +122,7 @@ class Pool:
         return tree
 
     def info(self, caller: Caller, id_: int) -> Tree:
-        """The object as its info method shows it. A lock never hides it."""
+        """The object as its info method shows it. A lock never hides it. Raises NotFound, NotAuthorized."""
         tree = self.peek(id_)
         if not self.allowed(caller, tree, "USE"):
             raise NotAuthorized(f"User [{caller.uid}] : Not authorized to perform USE {self.kind.acl} [{id_}].")
@@ -209,7 +209,7 @@ class Pool:
         self.save(tree)
 
     def chown(self, caller: Caller, id_: int, uid: int, gid: int) -> None:
-        """Change owner and group; -1 keeps one. Only administrators give objects away."""
+        """Change owner and group; -1 keeps one. Only administrators give objects away. Raises NotAuthorized."""
         tree = self.get(caller, id_, "MANAGE")
         groups = self.model.groups_of(caller)
         administers = caller.uid == 0 or 0 in groups
@@ -226,7 +226,7 @@ class Pool:
         self.save(tree)
 
     def lock(self, caller: Caller, id_: int, level: int, *, test: bool = False) -> None:
-        """Lock an object: 1 use, 2 manage, 3 admin, 4 all. `test` keeps an existing lock."""
+        """Lock an object: 1 use, 2 manage, 3 admin, 4 all. `test` keeps an existing lock. Raises OneError."""
         if level not in {1, 2, 3, 4}:
             raise Refused(f"Wrong lock level {level}: 1 (use), 2 (manage), 3 (admin) or 4 (all) is expected.")
         tree = self.find(id_)
@@ -249,7 +249,7 @@ class Pool:
         self.save(shown)
 
     def unlock(self, caller: Caller, id_: int) -> None:
-        """Take an object's lock away: its owner's or an administrator's right."""
+        """Take an object's lock away: its owner's or an administrator's right. Raises NotAuthorized."""
         tree = self.find(id_)
         if not self.allowed(caller, tree, "MANAGE"):
             raise NotAuthorized(f"User [{caller.uid}] : Not authorized to perform MANAGE {self.kind.acl} [{id_}].")

@@ -99,7 +99,11 @@ def _ip4(value: str) -> ipaddress.IPv4Address:
 
 
 def updated(stored: Tree, given: Tree) -> Tree:
-    """A range after update_ar: type, first addresses and id stay; SIZE may change unless a lease falls outside."""
+    """A range after update_ar: type, first addresses and id stay; SIZE may change unless a lease falls outside.
+
+    Raises:
+        Refused.
+    """
     tree = {key: value for key, value in given.items() if key not in _OWN}
     for key in ("TYPE", "MAC", "IP", "AR_ID", "PARENT_NETWORK_AR_ID"):
         if key in stored:

@@ -93,7 +93,7 @@ class SecurityGroupPool(Pool):
         ]
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """Remove a group that no VM uses."""
+        """Remove a group that no VM uses. Raises ActionRefused: it is the default one, or VMs use it."""
         tree = self.get(caller, id_, "MANAGE")
         if id_ == DEFAULT:
             raise ActionRefused("Cannot delete security group. The default security group (ID 0) cannot be deleted.")

@@ -54,7 +54,7 @@ class UserPool(Pool):
         return id_
 
     def allocate(self, caller: Caller, name: str, password: str, driver: str, groups: Sequence[int]) -> int:
-        """one.user.allocate: administrators only."""
+        """one.user.allocate: administrators only. Raises OneError."""
         self.require_create(caller)
         if not password:
             raise Refused("Error allocating a new user. Invalid PASSWORD, it cannot be empty")
@@ -93,7 +93,7 @@ class UserPool(Pool):
         return quotas.shown(self.model, "user", tree)
 
     def passwd(self, caller: Caller, id_: int, password: str) -> None:
-        """Change a password."""
+        """Change a password. Raises Refused: an empty one."""
         tree = self.get(caller, id_, "MANAGE")
         if not password:
             raise Refused("Invalid password, it cannot be empty")
@@ -111,7 +111,7 @@ class UserPool(Pool):
         self.save(tree)
 
     def membership(self, caller: Caller, id_: int, gid: int, *, member: bool) -> None:
-        """Add a secondary group, or take one away."""
+        """Add a secondary group, or take one away. Raises ActionRefused: it is the primary group."""
         self._administrators_only(caller, id_)
         tree = self.find(id_)
         self.model.groups.peek(gid)
@@ -145,7 +145,7 @@ class UserPool(Pool):
         self.save(tree)
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """Remove a user; what it owns stays."""
+        """Remove a user; what it owns stays. Raises ActionRefused: oneadmin."""
         self._administrators_only(caller, id_)
         if id_ == 0:
             raise ActionRefused("Cannot delete user. oneadmin cannot be deleted.")

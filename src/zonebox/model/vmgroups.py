@@ -24,7 +24,7 @@ class VmGroupPool(Pool):
         super().__init__(model, VMGROUP)
 
     def allocate(self, caller: Caller, source: str) -> int:
-        """one.vmgroup.allocate."""
+        """one.vmgroup.allocate. Raises Refused: a role is missing or wrong."""
         self.require_create(caller)
         tree = template.parse(source)
         name = text(tree, "NAME")
@@ -61,7 +61,7 @@ class VmGroupPool(Pool):
         self.save(tree)
 
     def delete_role(self, caller: Caller, id_: int, role_id: int) -> None:
-        """one.vmgroup.roledelete."""
+        """one.vmgroup.roledelete. Raises OneError."""
         tree = self.get(caller, id_, "MANAGE")
         roles = vectors(tree["ROLES"], "ROLE")
         gone = [role for role in roles if role["ID"] == str(role_id)]
@@ -109,7 +109,7 @@ class VmGroupPool(Pool):
         self.save(tree)
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """Remove a group without VMs."""
+        """Remove a group without VMs. Raises ActionRefused: it has VMs."""
         tree = self.get(caller, id_, "MANAGE")
         if any(text(role, "VMS") for role in vectors(tree["ROLES"], "ROLE")):
             raise ActionRefused("Cannot delete vm group. The VM group has virtual machines.")

@@ -258,6 +258,9 @@ class VmPool(Pool):
         """one.vm.updateconf: replace the parts of the machine that may change; empty values vanish (as recorded).
 
         A running guest gets its CONTEXT anew, in HOTPLUG, as oned does it; every other part waits for the next start.
+
+        Raises:
+            Refused: the state forbids it, or a VM without CONTEXT would get one.
         """
         vm = self.get(caller, id_, "MANAGE")
         if state_name(vm) not in _CONFIGURABLE:
@@ -324,7 +327,11 @@ def check_vcpu(given: Tree) -> None:
 
 
 def requirements(tree: Tree) -> Tree:
-    """AUTOMATIC_*REQUIREMENTS: the clusters that a new VM's datastores and networks have in common (recorded)."""
+    """AUTOMATIC_*REQUIREMENTS: the clusters that a new VM's datastores and networks have in common (recorded).
+
+    Raises:
+        Refused: none.
+    """
     stores = {text(disk, "CLUSTER_ID") for disk in vectors(tree, "DISK") if text(disk, "IMAGE_ID")}
     networks = {text(nic, "CLUSTER_ID") for nic in nics.all_of(tree) if text(nic, "CLUSTER_ID")}
     not_pinned = "!(PIN_POLICY = PINNED)"

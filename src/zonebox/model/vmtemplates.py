@@ -87,7 +87,7 @@ class TemplatePool(Pool):
         return self.model.vms.create(caller, merged, hold=hold, template_id=id_)
 
     def instantiate_network(self, caller: Caller, id_: int, name: str, extra: Tree) -> int:
-        """A network from a template; its id."""
+        """A network from a template; its id. Raises Refused: no VN_MAD."""
         source = self.get(caller, id_, "USE")
         merged = template.merge(source["TEMPLATE"], extra)
         merged["NAME"] = name or text(merged, "NAME") or f"{source['NAME']}-vnet"

@@ -35,7 +35,7 @@ class VirtualNetworkPool(Pool):
         return self.create(caller, tree, self.model.clusters.resolve(cluster_id))
 
     def create(self, caller: Caller, tree: Tree, cluster_id: int) -> int:
-        """Store a network from its template."""
+        """Store a network from its template. Raises Refused: an attribute is missing or wrong."""
         name = text(tree, "NAME")
         tree.pop("NAME", None)
         driver = text(tree, "VN_MAD")
@@ -127,7 +127,7 @@ class VirtualNetworkPool(Pool):
         return ar
 
     def add_ar(self, caller: Caller, id_: int, source: str) -> None:
-        """one.vn.add_ar: append the ranges of a template."""
+        """one.vn.add_ar: append the ranges of a template. Raises Refused."""
         tree = self.get(caller, id_, "MANAGE")
         given = vectors(template.parse(source), "AR")
         if not given:
@@ -139,7 +139,7 @@ class VirtualNetworkPool(Pool):
         self.save(tree)
 
     def update_ar(self, caller: Caller, id_: int, source: str) -> None:
-        """one.vn.update_ar: change a range that AR_ID names."""
+        """one.vn.update_ar: change a range that AR_ID names. Raises Refused."""
         tree = self.get(caller, id_, "MANAGE")
         for given in vectors(template.parse(source), "AR"):
             wanted = text(given, "AR_ID")
@@ -154,7 +154,7 @@ class VirtualNetworkPool(Pool):
         self.save(tree)
 
     def free_ar(self, caller: Caller, id_: int, ar_id: int, *, force: bool = False) -> None:
-        """one.vn.free_ar and rm_ar: take a range away; its addresses go back to a parent."""
+        """one.vn.free_ar and rm_ar: take a range away; its addresses go back to a parent. Raises Refused."""
         tree = self.get(caller, id_, "MANAGE")
         pool = vectors(tree["AR_POOL"], "AR")
         found = next((item for item in pool if item["AR_ID"] == str(ar_id)), None)
@@ -203,7 +203,7 @@ class VirtualNetworkPool(Pool):
         self.save(tree)
 
     def hold(self, caller: Caller, id_: int, source: str) -> None:
-        """one.vn.hold: keep an address from being leased."""
+        """one.vn.hold: keep an address from being leased. Raises Refused."""
         tree = self.get(caller, id_, "MANAGE")
         ar, index, ip = self._named_lease(tree, source)
         if str(index) in ar["ALLOCATED"]:
@@ -212,7 +212,7 @@ class VirtualNetworkPool(Pool):
         self.save(tree)
 
     def release(self, caller: Caller, id_: int, source: str) -> None:
-        """one.vn.release: let go of a held address."""
+        """one.vn.release: let go of a held address. Raises Refused."""
         tree = self.get(caller, id_, "MANAGE")
         ar, index, ip = self._named_lease(tree, source)
         if ar["ALLOCATED"].get(str(index)) != "VM -1":
@@ -232,7 +232,11 @@ class VirtualNetworkPool(Pool):
     # -- reservations ----------------------------------------------------------------------------------------------
 
     def reserve(self, caller: Caller, id_: int, source: str) -> int:
-        """one.vn.reserve: addresses of this network become a network of their own, or join an earlier reservation."""
+        """one.vn.reserve: addresses of this network become a network of their own, or join an earlier reservation.
+
+        Raises:
+            Refused.
+        """
         parent = self.get(caller, id_, "USE")
         wanted = template.parse(source)
         size = text(wanted, "SIZE")
@@ -299,7 +303,7 @@ class VirtualNetworkPool(Pool):
     # -- end -------------------------------------------------------------------------------------------------------
 
     def delete(self, caller: Caller, id_: int) -> None:
-        """one.vn.delete: the network is gone a moment later (as recorded)."""
+        """one.vn.delete: the network is gone a moment later (as recorded). Raises ActionRefused: leases are in use."""
         tree = self.get(caller, id_, "MANAGE")
         if any(ar["ALLOCATED"] for ar in vectors(tree["AR_POOL"], "AR")):
             raise ActionRefused("Cannot delete virtual network. Can not remove a virtual network with leases in use")

@@ -84,7 +84,7 @@ def credentials(request: web.Request) -> tuple[str, str] | None:
 
 
 def refusal(error: Exception) -> web.Response:
-    """The answer to a refusal."""
+    """The answer to a refusal. Raises what is no refusal."""
     if isinstance(error, Unexpected):
         # Ruby's generator puts no blanks; the reason is the message of what OneFlow stumbled over (recorded).
         body = {"message": "Internal server error", "reason": str(error)}

@@ -51,7 +51,7 @@ class Registry:
         self._methods: dict[str, Method] = {}
 
     def add(self, name: str, function: Function, *params: Param) -> None:
-        """Put a method into the table."""
+        """Put a method into the table. Raises ValueError: it is there already."""
         if name in self._methods:
             raise ValueError(f"{name} is in the table already")
         self._methods[name] = Method(name=name, params=params, function=function)
