@@ -24,7 +24,7 @@ from flower_federation.certificate_source import from_outputs
 from flower_federation.command_values import check_seconds, parse_run_config
 from flower_federation.control_certificate import ControlCertificate
 from flower_federation.environment import Layout, make_state, merged
-from flower_federation.errors import InputError, ToolError
+from flower_federation.errors import InputError, MachineError, ToolError
 from flower_federation.heartbeat import Heartbeat, under_way
 from flower_federation.operations import FederationStatus, Operations, choose
 from flower_federation.plain import plain
@@ -95,10 +95,14 @@ class Workplace:
     Args:
         project: The clone's folder.
         environ: The caller's environment.
+
+    Raises:
+        MachineError: It is not set up, or not any more.
     """
 
     def __init__(self, *, project: Path, environ: Mapping[str, str]) -> None:
         self.layout = Layout(project=project)
+        check_set_up(self.layout)
         self.environment = merged(environ, self.layout, offline=is_offline(self.layout))
         make_state(self.layout, randomness=os.urandom(32))
         self.files = read_stack_files(project)
@@ -186,6 +190,22 @@ class Workplace:
                 environment=self.environment,
                 on_round=round_ended,
                 on_refusal=lambda refusal: heartbeat.say(f"round {refusal.number}: {refusal}"),
+            )
+
+
+def check_set_up(layout: Layout) -> None:
+    """See that engine and Flower's CLI are where setup put them: both lie in the user's cache, which can be removed.
+
+    Raises:
+        MachineError: One is not.
+    """
+    for program in (layout.bin / "pulumi", layout.flower_env / "bin" / "flwr"):
+        if not program.exists():
+            raise MachineError(
+                given=f"{program}: not there",
+                rule="the clone is set up",
+                reason="every command works with the engine and with Flower's own CLI",
+                remedy="run scripts/setup",
             )
 
 

@@ -18,6 +18,7 @@ from typing import IO, Any
 from pulumi.automation import CommandError, CommandResult, PulumiCommand
 from pulumi.automation.errors import create_command_error
 
+TAIL_LINES = 20
 GRACE_S = 60.0
 """How long an interrupted engine may take: it waits for requests under way, so that its state says what exists."""
 
@@ -111,6 +112,18 @@ class InterruptibleCommand(PulumiCommand):
             process.wait()
 
 
+def said_by(error: CommandError) -> str:
+    """The last lines of what a failed command said of its failure.
+
+    Its standard output is left out: it may hold what was asked for, secrets among it.
+
+    Args:
+        error: As the Automation API raises it, with both streams in its text.
+    """
+    said = str(error).partition("\n stderr: ")[2].strip() or "nothing about it"
+    return "\n".join(said.splitlines()[-TAIL_LINES:])
+
+
 def _read(stream: IO[str], lines: list[str], callback: Callable[[str], Any] | None) -> None:
     with stream:
         for line in stream:
@@ -120,4 +133,4 @@ def _read(stream: IO[str], lines: list[str], callback: Callable[[str], Any] | No
                 callback(text)
 
 
-__all__ = ["GRACE_S", "CommandError", "InterruptibleCommand"]
+__all__ = ["GRACE_S", "CommandError", "InterruptibleCommand", "said_by"]

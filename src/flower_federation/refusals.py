@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import subprocess
 
-from pulumi.automation import CommandError
-
 from components.errors import ComponentError, RefusalError
 from flower_federation.errors import FederationError, InputError, ToolError, of_system
+from flower_federation.operations_engine import CommandError, said_by
 from pulumi_flower.errors import CallerError, FlowerError
 from pulumi_opennebula.errors import MistakeError, OpenNebulaError
-
-TAIL_LINES = 20
 
 
 def refusal(error: BaseException) -> FederationError | None:
@@ -30,13 +27,8 @@ def refusal(error: BaseException) -> FederationError | None:
         return _of_component(error)
     if isinstance(error, CommandError):
         return _of_engine(error)
-    if isinstance(error, subprocess.TimeoutExpired):
-        return ToolError(
-            given=f"{error.cmd[0] if isinstance(error.cmd, list) else error.cmd}: not done after {error.timeout:.0f} s",
-            rule="a program that this command starts ends in time",
-            reason="nothing is waited for without end",
-            remedy="see what else the machine is doing, and run it again",
-        )
+    if isinstance(error, subprocess.SubprocessError):
+        return _of_program(error)
     if isinstance(error, OSError):
         return of_system(error)
     return error if isinstance(error, FederationError) else None
@@ -53,11 +45,25 @@ def _of_component(error: ComponentError) -> InputError:
     )
 
 
-def _of_engine(error: CommandError) -> ToolError:
-    # Standard output may hold what was asked for, secrets among it; what went wrong is on standard error.
-    said = str(error).partition("\n stderr: ")[2].strip() or "nothing about it"
+def _of_program(error: subprocess.SubprocessError) -> ToolError:
+    if isinstance(error, subprocess.TimeoutExpired):
+        return ToolError(
+            given=f"{error.cmd[0] if isinstance(error.cmd, list) else error.cmd}: not done after {error.timeout:.0f} s",
+            rule="a program that this command starts ends in time",
+            reason="nothing is waited for without end",
+            remedy="see what else the machine is doing, and run it again",
+        )
     return ToolError(
-        given="pulumi failed, and says:\n" + "\n".join(said.splitlines()[-TAIL_LINES:]),
+        given=str(error),
+        rule="a program that this command starts ends with status 0",
+        reason="what follows builds on it",
+        remedy="run it by hand to see what it says; scripts/engine finds the engine anew, scripts/setup the rest",
+    )
+
+
+def _of_engine(error: CommandError) -> ToolError:
+    return ToolError(
+        given=f"pulumi failed, and says:\n{said_by(error)}",
         rule="the engine can read and write the stacks of its backend",
         reason="they know what exists, and everything that this command tells or changes",
         remedy="see that PULUMI_BACKEND_URL names the backend of these stacks and PULUMI_CONFIG_PASSPHRASE_FILE (or "

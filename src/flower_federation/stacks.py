@@ -18,7 +18,7 @@ from pulumi import automation
 
 from flower_federation.environment import Layout, backend_folder
 from flower_federation.errors import InputError, ToolError
-from flower_federation.operations_engine import InterruptibleCommand
+from flower_federation.operations_engine import InterruptibleCommand, said_by
 from flower_federation.operations_locks import remove_stale_locks
 from flower_federation.operations_progress import OperationProgress
 from flower_federation.trusted import TrustedZone, trusted_zones
@@ -303,8 +303,16 @@ class Stacks:
         self, stack: StackFile, verb: str, progress: OperationProgress, error: automation.CommandError
     ) -> ToolError:
         said = [text for text in progress.errors if "program exited with non-zero exit code" not in text]
+        given = f"pulumi {verb} of {stack.name} failed:\n" + ("\n".join(said) or said_by(error))
+        if isinstance(error, automation.ConcurrentUpdateError):
+            return ToolError(
+                given=given,
+                rule="one command at a time works on a stack",
+                reason="two would make the same things twice",
+                remedy="wait until the process that is named above has ended, and run again",
+            )
         return ToolError(
-            given=f"pulumi {verb} of {stack.name} failed:\n" + ("\n".join(said) or str(error)[-2000:]),
+            given=given,
             rule="the engine ends without an error",
             reason="what it says above",
             remedy=f"correct what it names and run again; details: pulumi preview --diff -s {stack.name}",

@@ -18,8 +18,8 @@ from pulumi.automation.errors import CommandError
 from components.errors import RefusalError, StackReadError
 from flower_federation import cli
 from flower_federation.command_values import check_seconds, write_output
-from flower_federation.errors import FederationError, InputError
-from flower_federation.operations_cli import workplace
+from flower_federation.errors import FederationError, InputError, MachineError
+from flower_federation.operations_cli import Workplace, workplace
 from pulumi_flower.errors import InvalidInputError, UnreachableError
 from pulumi_opennebula.errors import ConfigurationError
 
@@ -65,6 +65,7 @@ def raising(error: BaseException) -> Any:
         (StackReadError("s", "torn"), 2, "torn"),
         (ConfigurationError(*PARTS.values()), 2, "VALUE"),
         (subprocess.TimeoutExpired(["git", "archive"], 60), 4, "git: not done after 60 s"),
+        (subprocess.CalledProcessError(3, ["pulumi", "version"]), 4, "scripts/engine finds the engine anew"),
     ],
 )
 def test_what_is_foreseen_is_told_in_four_parts_and_as_json_where_that_was_asked_for(
@@ -197,3 +198,17 @@ def test_nothing_that_an_error_quotes_moves_a_terminals_cursor(
     assert all(line.isprintable() for line in told.split("\n"))
     assert r"zone \x1b[2J\u202eberlin\ud800" in told
     assert r"\x07\rnothing" in told
+
+
+@pytest.mark.parametrize("gone", [".venv/bin/pulumi", ".flower-env/bin/flwr"])
+def test_a_clone_whose_programs_went_with_the_cache_is_told_to_be_set_up_and_nothing_is_made(
+    gone: str, tmp_path: Path
+) -> None:
+    for name in (".venv/bin/pulumi", ".flower-env/bin/flwr"):
+        program = tmp_path / name
+        program.parent.mkdir(parents=True)
+        program.symlink_to(tmp_path / "cache" / "gone" if name == gone else sys.executable)
+
+    with pytest.raises(MachineError, match=rf"{gone}: not there[\s\S]*run scripts/setup"):
+        Workplace(project=tmp_path, environ={})
+    assert not (tmp_path / ".federation").exists()

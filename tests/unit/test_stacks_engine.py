@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 from pulumi.automation import CommandError, EngineEvent
 
+from flower_federation.environment import Layout
+from flower_federation.errors import ToolError
 from flower_federation.operations_engine import InterruptibleCommand
 from flower_federation.operations_locks import process_alive, remove_stale_locks
 from flower_federation.operations_progress import OperationProgress
+from flower_federation.stacks import StackFile, Stacks
 from tests.patience import PATIENCE_S
 
 STACK = "organization/flower-federation/madrid-central"
@@ -215,3 +218,17 @@ def test_warnings_are_shown_and_errors_are_kept_without_colours() -> None:
 
     assert lines == ["berlin: paris: stack does not exist yet"]
     assert progress.errors == ["supernodes: 0"]
+
+
+def test_a_stack_that_another_command_works_on_is_told_with_its_process_and_to_wait(tmp_path: Path) -> None:
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: flower-federation\nruntime: python\n")
+    (tmp_path / "stacks" / "Pulumi.here.yaml").write_text("config: {}\n")
+    said = "error: the stack is currently locked by 1 lock(s). created by root@host (pid 4711)"
+    (tmp_path / ".venv").mkdir()
+    fake_engine(tmp_path / ".venv", f"case \"$*\" in *' up '*) echo out; echo '{said}' >&2; exit 255;; esac")
+    stacks = Stacks(layout=Layout(project=tmp_path), environment=dict(os.environ), say=lambda _: None, clock=Clock())
+
+    with pytest.raises(ToolError, match=r"pid 4711[\s\S]*wait until the process") as refused:
+        stacks.up(StackFile(name="here", kind="zone", zone="berlin", central=None))
+    assert refused.value.given == f"pulumi up of here failed:\n{said}"
