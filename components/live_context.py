@@ -46,7 +46,7 @@ def live_context(
     service: opennebula.Service,
     role: str,
     variables: Variables,
-    most_vms: int,
+    vms: int,
     opts: pulumi.ResourceOptions,
 ) -> opennebula.ServiceContext:
     """Bring a template's CONTEXT to the VMs of a role that run, a few at a time.
@@ -56,8 +56,9 @@ def live_context(
         service: The service whose VMs they are.
         role: The role.
         variables: From `with_revision`.
-        most_vms: How many VMs the role may have. One in 25 changes at a time, and at least one: each is away for a few
-            seconds. The role's present size would do as well, but scaling would then be two updates.
+        vms: How many VMs the role has. One in 25 changes at a time, and at least one: each is away for a few seconds.
+            How many it may have would let a small pool in a wide network change all at once. Below 50 it is always one,
+            so that scaling there is one update.
         opts: Parent and provider.
     """
     return opennebula.ServiceContext(
@@ -66,7 +67,7 @@ def live_context(
         role=role,
         variables={key: value for key, value in variables.items() if key not in _OF_THE_VM},
         acknowledgement=REVISION,
-        at_once=max(1, most_vms // 25),
+        at_once=max(1, vms // 25),
         opts=pulumi.ResourceOptions.merge(
             opts, pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="10m", update="30m"))
         ),

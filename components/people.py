@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -73,14 +74,15 @@ def check_people(people: Sequence[Person]) -> tuple[Person, ...]:
                 reason="the Control API's own CA and the stack's own certificate have these names in the stack",
                 remedy=f"write the person's or the service's full name {_PLACE}",
             )
-        if name.casefold() in seen:
+        alike = unicodedata.normalize("NFKC", name).casefold()
+        if alike in seen:
             raise RefusalError(
                 value=f"people.name: {name!r}",
-                rule=f"each name once; {seen[name.casefold()]!r} is there already, whatever its capitals",
+                rule=f"each name once; {seen[alike]!r} is there already, whatever its capitals and code points",
                 reason="runs belong to names, and the audit tells people apart by nothing else that a reader sees",
                 remedy=f"add something that tells the two apart, such as a department, {_PLACE}",
             )
-        seen[name.casefold()] = name
+        seen[alike] = name
     return tuple(people)
 
 

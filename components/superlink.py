@@ -180,7 +180,7 @@ class FlowerSuperLink(pulumi.ComponentResource):
             service=self.service,
             role=ROLE.name,
             variables=context,
-            most_vms=ROLE.max_vms,
+            vms=ROLE.max_vms,
             opts=pulumi.ResourceOptions(parent=self, provider=args.provider),
         )
 

@@ -169,7 +169,7 @@ class FlowerSupernodePool(pulumi.ComponentResource):
             service=service,
             role=ROLE_NAME,
             variables=context,
-            most_vms=role.max_vms,
+            vms=args.supernodes,
             opts=pulumi.ResourceOptions(parent=self, provider=args.provider),
         )
 

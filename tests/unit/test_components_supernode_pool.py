@@ -19,6 +19,7 @@ from components.sizing import plan_addresses
 from components.supernode_pool import FlowerSupernodePool, FlowerSupernodePoolArgs
 from tests.components_support import (
     GET_VMS,
+    LIVE,
     SERVICE,
     SERVICE_TEMPLATE,
     TEMPLATE,
@@ -80,6 +81,14 @@ def test_the_size_is_in_the_service_alone_so_that_scaling_is_one_update() -> Non
     changed = [type_ for (type_, name), inputs in before.items() if after[(type_, name)] != inputs]
     assert len(before) == len(after)
     assert changed == [SERVICE]
+
+
+@pytest.mark.parametrize(("supernodes", "at_once"), [(2, 1), (49, 1), (50, 2), (200, 8)])
+def test_one_in_twenty_five_nodes_takes_a_new_context_at_a_time_however_wide_the_network_is(
+    supernodes: int, at_once: int
+) -> None:
+    wide = plan_addresses(cidr=IPv4Network("10.65.0.0/16"), first=IPv4Address("10.65.1.0"), size=1000)
+    assert declare(supernodes=supernodes, addresses=wide).one(LIVE).inputs["atOnce"] == at_once
 
 
 def test_the_role_may_grow_to_the_networks_addresses() -> None:

@@ -151,6 +151,11 @@ def test_roles_are_those_of_the_gateway() -> None:
         ([Person(name="Ada", role="root")], "'root'", "correct the role of Ada"),
         ([Person(name="Ada", role="operator"), Person(name="ADA", role="auditor")], "'ADA'", "tells the two apart"),
         ([Person(name="Central Stack", role="auditor")], "'Central Stack'", "tells the two apart"),
+        (
+            [Person(name="Zo\u00eb", role="operator"), Person(name="Zoe\u0308", role="auditor")],
+            "Zo",
+            "tells the two apart",
+        ),
         ([Person(name="stack", role="operator")], "'stack'", "full name"),
         ([Person(name="ca", role="auditor")], "'ca'", "full name"),
     ],
