@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ import pytest
 from pulumi.provider.experimental import provider as sdk
 
 from pulumi_opennebula.errors import InputError
+from pulumi_opennebula.provider.resources import image_checksum
 from pulumi_opennebula.provider.values import wrapped
+from tests.patience import AT_ONCE_S, PATIENCE_S
 from tests.unit.test_opennebula_provider import IMAGE_XML, configured, create, urn
 from zonebox import files
 
@@ -147,3 +150,23 @@ def test_the_zone_refuses_a_file_that_was_exchanged_before_it_copied_it(disk: Pa
     with pytest.raises(files.FileError, match="Hash mismatch"):
         files.bring_in(str(disk), 1, goal.with_name("image-5"), sha1=SHA1)
     assert [path.name for path in goal.parent.iterdir()] == ["image-4"]
+
+
+async def test_the_zones_calls_have_a_thread_while_many_images_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def slow(path: str) -> Iterator[bytes]:
+        go_on.wait(PATIENCE_S)
+        yield b"content"
+
+    monkeypatch.setattr(image_checksum, "_chunks", slow)
+    wanted = hashlib.sha256(b"content").hexdigest()
+    # As many as Python's own pool has threads at most, and more.
+    reading = [asyncio.create_task(image_checksum.verified("disk", wanted, lambda _: None)) for _ in range(33)]
+    await asyncio.sleep(0)
+    try:
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "answered"), AT_ONCE_S) == "answered"
+        assert not any(task.done() for task in reading)
+    finally:
+        go_on.set()
+    assert set(await asyncio.gather(*reading)) == {hashlib.sha1(b"content", usedforsecurity=False).hexdigest()}

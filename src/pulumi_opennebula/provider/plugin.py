@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc  # type: ignore[import-untyped]
@@ -27,6 +28,9 @@ MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """Pulumi's own limit for messages between engine and plugins."""
 
 
+CALLS_AT_ONCE: Final = 8
+"""Threads for calls, each with a connection that it keeps. oned serves 15 at a time (MAX_CONN of oned.conf); Python's
+own number of threads goes by the processors of the machine, which say nothing about the zone."""
 ENGINE_LOOK_S: Final = 1.0
 """Pause between two looks whether the engine is still there, in seconds."""
 
@@ -118,6 +122,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 async def _serve(arguments: list[str], engine_address: str) -> None:
     # Before the engine knows that there is a plugin: later it may be gone already.
     engine = os.getppid()
+    threads = ThreadPoolExecutor(max_workers=CALLS_AT_ONCE, thread_name_prefix="call")
+    asyncio.get_running_loop().set_default_executor(threads)
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)]
     )

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,8 @@ CHECKSUM: Final = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 CHUNK_BYTES: Final = 1 << 20
 SAY_EVERY_BYTES: Final = 256 << 20
 """Between lines of progress."""
+READERS: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="checksum")
+"""Threads of their own: an image is read for minutes, and the zone's calls must not wait for a thread until then."""
 CONNECT_S, SILENCE_S = 10.0, 60.0
 """Longest waits for a connection and between two parts of a download, in seconds."""
 
@@ -58,7 +61,7 @@ async def verified(path: str, checksum: str, progress: Callable[[str], None]) ->
         # Whoever shows it needs the event loop, and this is called in a thread.
         loop.call_soon_threadsafe(progress, line)
 
-    return await asyncio.to_thread(_verified, path, checksum, say)
+    return await loop.run_in_executor(READERS, _verified, path, checksum, say)
 
 
 def verify_file(path: Path, checksum: str) -> InputError | None:
