@@ -5,6 +5,7 @@ Standard library only: scripts/setup imports this before any environment exists.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,16 +58,18 @@ class Console:
         self._untold: str | None = None
         """A quiet step's title, until the step has something to say."""
         self._told = False
+        self._mutex = threading.Lock()
         self.results: list[StepResult] = []
 
     def line(self, text: str) -> None:
-        """Print one line at once, also where the stream is a pipe."""
-        if self._untold is not None:
-            self._stream.write(self._untold + "\n")
-            self._untold = None
-            self._told = True
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        """Print one line at once, also where the stream is a pipe; from any thread."""
+        with self._mutex:
+            if self._untold is not None:
+                self._stream.write(self._untold + "\n")
+                self._untold = None
+                self._told = True
+            self._stream.write(text + "\n")
+            self._stream.flush()
 
     def closing(self, text: str) -> None:
         """Print a last line; where quiet, only if something was printed before."""

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from flower_federation.engine_plugin import PluginInstaller, TlsPlugin, installe
 from flower_federation.engine_release import Release, open_url
 from flower_federation.environment import Layout
 from flower_federation.errors import FederationError, of_system
+from flower_federation.heartbeat import under_way
 from flower_federation.packages import Packages, locked_version
 from flower_federation.processes import Runner, run_process
 
@@ -92,19 +94,24 @@ class Setup:
             self._stamp = _read_stamp(self.layout)
             with self.console.step("Python") as step:
                 step.done(f"{self.machine.python_version} from {self.machine.python}")
-            with self.console.step("uv, the package installer") as step:
+            with self.console.step("uv, the package installer") as step, self._telling():
                 step.done(f"{self.packages.uv_version} in {self.packages.uv().parent}")
-            with self.console.step("Control environment .venv: Pulumi, providers, zonebox, tests") as step:
+            title = "Control environment .venv: Pulumi, providers, zonebox, tests"
+            with self.console.step(title) as step, self._telling():
                 self._control(step)
-            with self.console.step("Flower environment .flower-env") as step:
+            with self.console.step("Flower environment .flower-env") as step, self._telling():
                 self._flower(step)
             with self.console.step("Pulumi engine") as step:
                 engine = self._engine(step)
-            with self.console.step("tls plugin of the engine") as step:
+            with self.console.step("tls plugin of the engine") as step, self._telling():
                 plugin = self._plugin(step, engine)
             with self.console.step("Activation, local backend and passphrase") as step:
                 values = self._activation(step, offline=plugin is TlsPlugin.OWN)
             return self._report(engine, plugin, values)
+
+    def _telling(self) -> AbstractContextManager[object]:
+        """Tell that a step goes on; the engine's tells by itself how far its build is."""
+        return under_way("      working", self.console.line)
 
     def _control(self, step: Step) -> None:
         wanted = self.packages.control_digest()
