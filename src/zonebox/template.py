@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zonebox.errors import Refused
-from zonebox.trees import Tree, add_listed, clone, ordered
+from zonebox.trees import Tree, clone, ordered, put_listed
 from zonebox.xmltree import check_names
 from zonebox.xmltree import parse as parse_xml
 
@@ -69,17 +69,20 @@ class _Reader:
         self.at = 0
 
     def template(self) -> Tree:
-        tree: Tree = {}
+        found: dict[str, list[Any]] = {}
         self._skip_blank(comments=True)
         while self.at < len(self.source):
-            name = self._name().upper()
+            values = found.setdefault(self._name().upper(), [])
             self._equals()
             if self._peek() == "[":
                 self.at += 1
-                add_listed(tree, name, self._vector())
+                values.append(self._vector())
             else:
-                add_listed(tree, name, self._value(end="\n"))
+                values.append(self._value(end="\n"))
             self._skip_blank(comments=True)
+        tree: Tree = {}
+        for name, values in found.items():
+            put_listed(tree, name, values)
         return tree
 
     def _vector(self) -> Tree:

@@ -17,6 +17,8 @@ from zonebox.trees import Tree
 _FREE_TEXT = frozenset({"TEMPLATE", "USER_TEMPLATE", "LEASES", "AR_POOL", "ROLES", "PCI_DEVICES", "DATASTORES"})
 # What XML 1.0 cannot carry even escaped; oned would send it and break its clients, so it is dropped.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_MOST_LEVELS = 32
+"""Of elements within each other: templates have two or three, and what is stored must be readable again."""
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 
 
@@ -55,7 +57,7 @@ def parse(document: str) -> tuple[str, Tree]:
     """Tag and tree of an XML document; repeated elements become lists.
 
     Raises:
-        Refused: not well formed, or it declares a document type (an XML bomb needs one).
+        Refused: not well formed, nested too deeply, or it declares a document type (an XML bomb needs one).
     """
     if "<!DOCTYPE" in document.upper() or "<!ENTITY" in document.upper():
         raise Refused("Parse error: a document type declaration is not accepted in a template.")
@@ -63,7 +65,7 @@ def parse(document: str) -> tuple[str, Tree]:
         root = ET.fromstring(document)  # noqa: S314 - declarations are refused above
     except ET.ParseError as error:
         raise Refused(f"Parse error: {error}") from error
-    value = _tree(root)
+    value = _tree(root, _MOST_LEVELS)
     return root.tag, value if isinstance(value, dict) else {}
 
 
@@ -83,12 +85,14 @@ def check_names(tree: Mapping[str, Any]) -> None:
                 check_names(item)
 
 
-def _tree(element: ET.Element) -> Any:
+def _tree(element: ET.Element, levels: int) -> Any:
     if len(element) == 0:
         return element.text or ""
+    if levels == 0:
+        raise Refused(f"Parse error: more than {_MOST_LEVELS} elements within each other, at {element.tag}.")
     tree: Tree = {}
     for child in element:
-        value = _tree(child)
+        value = _tree(child, levels - 1)
         if child.tag not in tree:
             tree[child.tag] = value
         elif isinstance(tree[child.tag], list):

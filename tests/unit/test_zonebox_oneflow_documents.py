@@ -182,6 +182,15 @@ def test_what_is_no_expression_is_refused_with_its_place(source: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "source", ["(" * 5000 + "A > 1" + ")" * 5000, "!" * 5000 + "A > 1", "A > 1 & " * 5000 + "A > 1"]
+)
+def test_an_expression_of_conditions_without_end_is_refused_and_one_of_a_hundred_is_none(source: str) -> None:
+    with pytest.raises(ExpressionError, match="no more than 100 conditions"):
+        parse(source)
+    assert parse("A > 1 & " * 99 + "A > 1").evaluate({"A": 2.0}.get)[0]
+
+
+@pytest.mark.parametrize(
     ("cron", "after", "due"),
     [
         ("0 0 * * *", "2026-11-24T10:00:00", "2026-11-25T00:00:00"),

@@ -10,7 +10,9 @@ import pytest
 
 from tests.patience import AT_ONCE_S, eventually
 from tests.zonebox_model_support import StillZone
+from zonebox.model.requirements import met
 from zonebox.server import reply
+from zonebox.template import parse
 from zonebox.trees import listed
 
 VM = 'NAME="v"\nCPU="1"\nMEMORY="64"'
@@ -35,6 +37,8 @@ async def zone(tmp_path: Path) -> StillZone:
         ("vmgroup.allocate", ('NAME="g"\nROLE=[NAME="a",HOST_AFFINED="h1"]',), "Wrong HOST_AFFINED h1"),
         ("user.quota", (0, 'VM=[CPU="x"]'), "Wrong CPU x in quota template"),
         ("user.quota", (0, 'VM=[CPU="nan"]'), "Wrong CPU nan in quota template"),
+        ("template.allocate", ("<T>" + "<A>" * 40 + "</A>" * 40 + "</T>",), "more than 32 elements within each other"),
+        ("template.allocate", ("<T>" + "<A>" * 9000 + "</A>" * 9000 + "</T>",), "elements within each other"),
         ("template.allocate", ('NAME="t"\nA&B="1"',), "'A&B' is no name of an attribute"),
         ("template.allocate", ('NAME="t"\n1A="1"',), "'1A' is no name of an attribute"),
         ("template.allocate", ('NAME="t"\nV=[ A<="1" ]',), "is no name of an attribute"),
@@ -50,7 +54,9 @@ async def test_a_value_that_is_none_is_refused_in_words(
 
 
 async def test_requirements_that_are_no_expression_leave_the_other_vms_their_hosts(zone: StillZone) -> None:
-    wrong = ['NAME =~ \\"[\\"', "(" * 5000 + "A = 1"]
+    # The last two take Python's regular expressions hours, for any host's name.
+    endless = ["(" * 9 + ".+" + ")+" * 9 + "!", "(|)" * 40 + "!"]
+    wrong = ['NAME =~ \\"[\\"', "(" * 5000 + "A = 1", *(f'NAME =~ \\"{pattern}\\"' for pattern in endless)]
     for text in wrong:
         zone.root("vm.allocate", f'{VM}\nSCHED_REQUIREMENTS="{text}"')
     right = zone.root("vm.allocate", VM)
@@ -171,3 +177,16 @@ async def test_what_follows_a_call_that_is_stored_follows_also_where_a_part_of_i
     zone.root("vm.recover", number, 3)
     await zone.pass_time()
     assert (zone.state(number), zone.state(waiting)) == (("6", "0"), RUNNING)
+
+
+def test_patterns_of_requirements_that_are_no_trap_count() -> None:
+    host = {"NAME": "gpu-07.berlin"}
+    assert met('NAME =~ "^gpu-[0-9]+[.](berlin|paris|rome|madrid|bonn|ulm|jena|kiel)$"', host)
+    assert met(r'NAME =~ "(gpu|cpu)-.*\.b"', host)
+    assert met('NAME =~ "[(|)*+]|07"', host)
+    assert not met('NAME =~ "^cpu"', host)
+
+
+def test_an_attribute_may_stand_there_very_often() -> None:
+    # 50 s, in which the zone answered nobody, while each repetition copied those before it (2026-11-24).
+    assert parse("A=1\n" * 200_000) == {"A": ["1"] * 200_000}

@@ -16,6 +16,13 @@ _TOKEN = re.compile(r'\s*(?:(?P<mark>[()&|!](?!=)|!=|=~|=|<|>|@>)|"(?P<quoted>[^
 
 _OPERATORS = frozenset({"=", "!=", "<", ">", "=~", "@>"})
 
+# Python tries every way in which a pattern could match, and nothing else of the zone goes on meanwhile: a pattern of 31
+# characters, `((((((.+)+)+)+)+)+)+!`, took 16 s for the nine characters of a host's name (2026-11-24).
+_MOST_REPETITIONS = 3
+_MOST_ALTERNATIVES = 6
+_LITERAL = re.compile(r"\\.|\[\]?[^\]]*\]", re.DOTALL)
+_REPETITION = re.compile(r"[*+?{]")
+
 
 def met(expression: str, attributes: Mapping[str, str]) -> bool:
     """Whether a host with these attributes meets an expression; an empty one is met.
@@ -92,6 +99,7 @@ class _Reader:
                 return False
         equal = fnmatch.fnmatchcase(actual, value)
         if operator == "=~":
+            _check_pattern(value)
             try:
                 return re.search(value, actual) is not None
             except re.error as error:
@@ -99,3 +107,18 @@ class _Reader:
         if operator == "@>":
             return value in actual.split(",")
         return not equal if operator == "!=" else equal
+
+
+def _check_pattern(pattern: str) -> None:
+    """Refuse what could take for ever: repeated groups, many repetitions, many groups of alternatives."""
+    bare = _LITERAL.sub("x", pattern)
+    if re.search(r"\)[*+?{]", bare) or len(_REPETITION.findall(bare)) > _MOST_REPETITIONS:
+        raise Refused(
+            f"Error parsing requirements: the pattern {pattern} repeats a group, or has more than {_MOST_REPETITIONS} "
+            "repetitions, which could keep the whole zone waiting; say the same with several comparisons"
+        )
+    if bare.count("(") > 1 and bare.count("|") > _MOST_ALTERNATIVES:
+        raise Refused(
+            f"Error parsing requirements: the pattern {pattern} has several groups and more than {_MOST_ALTERNATIVES} "
+            "alternatives, which could keep the whole zone waiting; say the same with several comparisons"
+        )

@@ -33,6 +33,10 @@ _TOKEN: Final = re.compile(
 )
 
 
+MOST_CONDITIONS = 100
+"""Within or after each other; each is a call within the call before, when it is read and when it is looked at."""
+
+
 class ExpressionError(ValueError):
     """The expression does not parse."""
 
@@ -147,6 +151,7 @@ class _Parser:
     def __init__(self, source: str) -> None:
         self.source = source
         self.at = 0
+        self._left = MOST_CONDITIONS
 
     def _take(self, kind: str, *texts: str) -> str | None:
         match = _TOKEN.match(self.source, self.at)
@@ -166,6 +171,9 @@ class _Parser:
 
     def expression(self) -> Expression:
         """A condition and what it is combined with."""
+        if self._left == 0:
+            raise self._fail(f"no more than {MOST_CONDITIONS} conditions")
+        self._left -= 1
         left = self._condition()
         symbol = self._take("logic")
         return left if symbol is None else Combination(left, symbol, self.expression())
