@@ -135,10 +135,22 @@ async def test_reads_share_a_connection_and_are_repeated_when_it_breaks() -> Non
         assert len(server.asked) == 3
 
 
-@pytest.mark.parametrize("method", ["vn.allocate", "vm.action", "image.update", "vn.hold", "template.instantiate"])
-async def test_what_changes_something_is_sent_once_whatever_happens(method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "then"),
+    [
+        ("vn.allocate", "look for what it makes, and `pulumi import`"),
+        ("template.instantiate", "look for what it makes, and `pulumi import`"),
+        ("vn.add_ar", "look for what it makes, and `pulumi import`"),
+        ("vm.action", "`pulumi refresh` finds out"),
+        ("image.delete", "`pulumi refresh` finds out"),
+        ("vn.hold", "`pulumi refresh` finds out"),
+    ],
+)
+async def test_what_changes_something_is_sent_once_whatever_happens(method: str, then: str) -> None:
     with running(lambda *_: (0, b"")) as server:
-        with pytest.raises(UnreachableError, match=rf"it must answer.*Whether one.{method} was done nobody knows"):
+        with pytest.raises(
+            UnreachableError, match=rf"it must answer.*Whether one.{method} was done nobody knows: {then}"
+        ):
             await Oned(settings(server.url), pause=at_once).call(method, 1)
         assert len(server.asked) == 1
 

@@ -28,9 +28,9 @@ MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """Pulumi's own limit for messages between engine and plugins."""
 
 
-CALLS_AT_ONCE: Final = 8
-"""Threads for calls, each with a connection that it keeps. oned serves 15 at a time (MAX_CONN of oned.conf); Python's
-own number of threads goes by the processors of the machine, which say nothing about the zone."""
+CALLS_AT_ONCE: Final = 7
+"""Threads for calls. Each keeps a connection for reads and opens one for a change, and oned serves 15 at a time (its
+MAX_CONN). Python's own number of threads goes by the processors of the machine, which say nothing about the zone."""
 ENGINE_LOOK_S: Final = 1.0
 """Pause between two looks whether the engine is still there, in seconds."""
 

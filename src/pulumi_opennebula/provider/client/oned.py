@@ -39,6 +39,9 @@ OK: Final = 200
 SERVER_FAILED: Final = 500
 """HTTP statuses: the only one that oned answers with, and the first of those after which nobody knows what was done."""
 SAID_CHARACTERS: Final = 200
+MAKES: Final = frozenset({"allocate", "instantiate", "clone", "reserve", "add_ar"})
+"""Last parts of the names of methods that make something which is in no state yet."""
+
 AUTHENTICATION: Final = 0x0100
 AUTHORIZATION: Final = 0x0200
 NO_EXISTS: Final = 0x0400
@@ -240,11 +243,11 @@ def _answered_by_another(name: str, url: str, response: requests.Response, chang
 
 
 def _doubt(change: str) -> str:
-    return (
-        f". Whether {change} was done nobody knows: look for what it makes, and `pulumi import` or remove it"
-        if change
-        else ""
-    )
+    if not change:
+        return ""
+    makes = change.rsplit(".", 1)[-1] in MAKES or change.startswith("POST /service_template")
+    then = "look for what it makes, and `pulumi import` or remove it" if makes else "`pulumi refresh` finds out"
+    return f". Whether {change} was done nobody knows: {then}"
 
 
 def _never_sent(err: OSError) -> bool:
