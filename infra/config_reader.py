@@ -76,11 +76,20 @@ class Section:
         file: The stack file, for remedies.
         known: Every key that the level may have.
         problems: Told of keys that it may not have.
+        secret: Keys whose values, and all that is below them, are quoted in no refusal of this reader; None: all keys.
     """
 
     def __init__(
-        self, values: Mapping[str, Any], *, where: str, file: str, known: Iterable[str], problems: Problems
+        self,
+        values: Mapping[str, Any],
+        *,
+        where: str,
+        file: str,
+        known: Iterable[str],
+        problems: Problems,
+        secret: frozenset[str] | None = frozenset(),
     ) -> None:
+        self._secret = secret
         self._values = values
         self._where = where
         self._file = file
@@ -229,7 +238,7 @@ class Section:
         value = _decoded(self._values.get(key, {}) or {})
         if not isinstance(value, Mapping):
             raise self.wrong(key, value, "an object with keys and values")
-        return Section(value, where=f"{self._where}{key}.", file=self._file, known=known, problems=self._problems)
+        return self._below(value, f"{key}.", known, secret=self._hides(key))
 
     def sections(self, key: str, *, known: Iterable[str]) -> tuple[Section, ...]:
         """A list of objects; nothing where the key is not set.
@@ -242,8 +251,7 @@ class Section:
             raise self.wrong(key, values, "a list of objects")
         names = tuple(known)
         return tuple(
-            Section(value, where=f"{self._where}{key}[{index}].", file=self._file, known=names, problems=self._problems)
-            for index, value in enumerate(values)
+            self._below(value, f"{key}[{index}].", names, secret=self._hides(key)) for index, value in enumerate(values)
         )
 
     def name(self, key: str) -> str:
@@ -253,10 +261,23 @@ class Section:
     def wrong(self, key: str, value: object, wanted: str, *, reason: str | None = None) -> RefusalError:
         """A refusal of this key's value."""
         return RefusalError(
-            value=f"{self.name(key)}: {value!r}",
+            value=f"{self.name(key)}: {'a secret, not shown' if self._hides(key) else repr(value)}",
             rule=f"{self.name(key)} is {wanted}",
             reason=reason or "nothing else can be made of it",
             remedy=f"correct flower-federation:{self.name(key)} in {self._file}",
+        )
+
+    def _hides(self, key: str) -> bool:
+        return self._secret is None or key in self._secret
+
+    def _below(self, values: Mapping[str, Any], where: str, known: Iterable[str], *, secret: bool) -> Section:
+        return Section(
+            values,
+            where=f"{self._where}{where}",
+            file=self._file,
+            known=known,
+            problems=self._problems,
+            secret=None if secret else frozenset(),
         )
 
     def _value(self, key: str, default: object, wanted: str) -> Any:

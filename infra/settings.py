@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class RawConfig:
     """A stack's configuration as Pulumi hands it out: texts, objects as JSON, and which keys are secret."""
 
     stack: str
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)
     secret_keys: frozenset[str]
 
 
@@ -99,6 +99,7 @@ def load(raw: RawConfig, machine: Surroundings) -> Settings:
         file=file,
         known=(*_COMMON_KEYS, *CLOUD_KEYS, *SITE_KEYS, *own_keys),
         problems=problems,
+        secret=raw.secret_keys,
     )
     common = _read_common(section, problems, stack=raw.stack)
     cloud = read_cloud(section, problems, machine, secret_keys=raw.secret_keys, file=file)

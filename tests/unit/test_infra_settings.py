@@ -121,6 +121,29 @@ def test_no_password_is_ever_quoted(tmp_path: Path) -> None:
         assert all("secretword" not in str(refusal) for refusal in found)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("data", '"https://files.example/rows?sig=secretword"', "data: a secret"),
+        ("data", '{"url": 5, "demo": "secretword"}', "data.demo: a secret"),
+        ("packages", '{"requirements": ["secretword"]}', "packages.requirements: a secret"),
+        ("trustedEntities", '["secretword"]', "trustedEntities: a secret"),
+        ("supernodes", "secretword", "supernodes: a secret"),
+    ],
+)
+def test_what_the_configuration_encrypts_is_quoted_by_no_refusal(
+    tmp_path: Path, key: str, value: str, named: str
+) -> None:
+    values = {**as_texts(stack_values("berlin-hospital")), key: value}
+    raw = RawConfig(stack="berlin-hospital", values=values, secret_keys=frozenset({key}))
+    with pytest.raises(SeveralRefusalsError) as several:
+        load(raw, machine(tmp_path, zones=("berlin",)))
+
+    assert any(refusal.value.startswith(named) for refusal in several.value.refusals), str(several.value)
+    assert "secretword" not in str(several.value)
+    assert "secretword" not in repr(raw)
+
+
 def test_zones_that_are_listed_twice_are_refused(tmp_path: Path) -> None:
     twice = [{"name": "berlin", "stack": stack, "maxNodes": 1} for stack in ("one", "two")]
 
