@@ -125,6 +125,29 @@ def enrol(rolls: Sequence[ZoneRoll]) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
+def check_renamed(nodes: Sequence[Node], registered: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a node whose key the SuperLink knows under another name.
+
+    Args:
+        nodes: From `enrol`.
+        registered: The centre's output `registered_nodes`, as its last update left it.
+
+    Raises:
+        RefusalError: A name has changed and its key has not.
+    """
+    names = {str(entry.get("fingerprint")): str(entry.get("name")) for entry in registered}
+    for node in nodes:
+        name = names.get(node.fingerprint, node.name)
+        if name != node.name:
+            raise RefusalError(
+                value=f"node {node.name}: its key {node.fingerprint} is registered as {name}",
+                rule="a key has one name for as long as it is registered",
+                reason="Flower renames no registration, and a key that is unregistered to make way never comes back",
+                remedy=f"let the node be called {name} again (name under `zones`, zone in its stack file), or let it "
+                "make a new key: federation rekey, or nodeKeyEpochs in its zone's stack file",
+            )
+
+
 def _refuse_twice(nodes: Sequence[Node], what: str, values: Sequence[str], remedy: str) -> None:
     seen: dict[str, str] = {}
     for node, value in zip(nodes, values, strict=True):

@@ -22,7 +22,7 @@ from components.federation_pki import FederationPKI, FederationPKIArgs
 from components.own_ca import OwnCertificates
 from components.ports import Rule
 from components.revocation import keys_of, without_revoked
-from components.roster import Node, ZoneRoll, enrol, read_roll
+from components.roster import Node, ZoneRoll, check_renamed, enrol, read_roll
 from components.server_key import OwnServerKey
 from components.stack_facts import qualified, read_outputs
 from components.superlink import FlowerSuperLink, FlowerSuperLinkArgs, GivenServerKey
@@ -48,6 +48,7 @@ def declare(settings: CentralSettings, *, now: datetime) -> dict[str, pulumi.Inp
     before = read_outputs(qualified(settings.common.stack, project=pulumi.get_project())) or {}
     _tell_ends(settings, now, before)
     nodes = enrol([_let_in(zone, settings) for zone in settings.zones])
+    check_renamed(nodes, before.get("registered_nodes") or ())
     _tell_gone(settings.zones, nodes, before)
     common, superlink_settings = settings.common, settings.superlink
     host = superlink_settings.host

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.errors import RefusalError
-from components.roster import ZoneRoll, enrol, make_node, read_roll
+from components.roster import ZoneRoll, check_renamed, enrol, make_node, read_roll
 from tests.components_support import node_key
 
 STACK = "organization/flower-federation/berlin-hospital"
@@ -101,3 +101,17 @@ def test_a_stack_that_says_nothing_of_nodes_is_refused_since_it_would_put_out_th
 
     assert refusal.value.value == f"nodes of {STACK}: no such output, or a secret one"
     assert "`zones`" in refusal.value.remedy
+
+
+def test_a_key_that_is_registered_keeps_its_name() -> None:
+    """The SuperLink would refuse it in the middle of an update."""
+    first, second = enrol([roll([entry(0), entry(1)])])
+    known = {"name": "berlin/supernode-0", "fingerprint": first.fingerprint, "node_id": "7"}
+    check_renamed([first, second], [known])
+    check_renamed([second], [known, {"name": second.name, "fingerprint": "SHA256:an older key of its"}])
+
+    with pytest.raises(RefusalError) as refusal:
+        check_renamed([first, second], [{**known, "name": "berlin-mitte/supernode-0"}])
+    assert first.fingerprint in refusal.value.value
+    assert "berlin-mitte/supernode-0 again" in refusal.value.remedy
+    assert "nodeKeyEpochs" in refusal.value.remedy

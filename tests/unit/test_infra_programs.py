@@ -248,6 +248,17 @@ def test_a_zone_that_brings_nobody_any_more_is_told_before_its_keys_are_unregist
     assert all("berlin/supernode-0 for good" in text and "under zones" in text for text in warned)
 
 
+def test_a_zone_that_was_renamed_is_refused_before_anything_is_declared(tmp_path: Path) -> None:
+    brought = make_node(name="berlin/supernode-0", public_key=node_key(0), partition_id=0)
+    before = {"registered_nodes": [{"name": "spree/supernode-0", "fingerprint": brought.fingerprint}]}
+    cloud = RecordingCloud(stacks={MADRID: before, BERLIN: {"zone": "berlin", "nodes": [brought.exported()]}})
+    settings = load_stack("madrid-central", tmp_path)
+    assert isinstance(settings, CentralSettings)
+    with pytest.raises(RefusalError, match="is registered as spree/supernode-0"):
+        run_and_resolve(cloud, lambda: central.declare(settings, now=NOW), stack="madrid-central")
+    assert cloud.declared == []
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", None], ids=["no text", "a folder"])
 def test_an_accepted_answer_that_cannot_be_read_revokes_nobody(tmp_path: Path, content: bytes | None) -> None:
     answer = tmp_path / "answer.json"
