@@ -159,7 +159,7 @@ class Superlink:
                 "--disable-runtime-dependency-installation",
             ],
         )
-        client = self.client(timeout_s=2)
+        client = self.client()
         wait_until(lambda: _answers(client), timeout_s=PATIENCE_S, what=f"SuperLink answers; {self.log('superlink')}")
 
     def start_supernode(self, name: str, address: str, private_key: str, node_config: str) -> None:

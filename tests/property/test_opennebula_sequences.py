@@ -94,7 +94,7 @@ class Sequences(RuleBasedStateMachine):
             flow_endpoint=self.zone.endpoints.oneflow,
             username=self.zone.username,
             password=self.zone.password,
-            request_timeout_s=20.0,
+            request_timeout_s=PATIENCE_S,
         )
         self.loop = asyncio.new_event_loop()
         self.engine = SmallEngine(self.connect)
@@ -113,7 +113,7 @@ class Sequences(RuleBasedStateMachine):
         return provider
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return self.loop.run_until_complete(asyncio.wait_for(coroutine, 60))
+        return self.loop.run_until_complete(asyncio.wait_for(coroutine, PATIENCE_S))
 
     def oned(self, method: str, *arguments: Any) -> Any:
         return self.run(Oned(self.settings).call(method, *arguments))

@@ -234,7 +234,7 @@ async def test_systemd_mounts_what_is_not_mounted_as_its_file_says(
     tmp_path: Path, systemctl: FakeSystemctl, calls: list[str], answer: str
 ) -> None:
     systemd = Systemd(logs=tmp_path, listener=NOBODY, root=tmp_path, run=systemctl)
-    assert await asyncio.wait_for(systemd.mount("srv-flower-data.mount"), 10) == answer
+    assert await asyncio.wait_for(systemd.mount("srv-flower-data.mount"), PATIENCE_S) == answer
     assert systemctl.calls == calls
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from flower_appliance import pem
 from flower_appliance.loopback import NOT_AFTER, LoopbackFiles, ensure_loopback_identity
+from tests.patience import PATIENCE_S
 
 HOSTS = ("localhost", "127.0.0.1", "127.9.9.2")
 
@@ -33,7 +34,7 @@ def test_a_client_that_trusts_the_loopback_ca_gets_through_under_every_local_nam
         serving.start()
         with client.wrap_socket(left, server_hostname=name) as tls:
             assert tls.version() == "TLSv1.3"
-        serving.join(5)
+        serving.join(PATIENCE_S)
         right.close()
 
 

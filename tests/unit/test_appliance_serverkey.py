@@ -26,6 +26,7 @@ from flower_appliance.planned import Plan, describe
 from flower_appliance.serverkey import held_keys
 from flower_appliance.shellvars import render_assignments
 from tests.appliance_support import NOW, TOKEN, FakeOneGate, b64, make_authority, superlink_values, wait_until
+from tests.patience import PATIENCE_S
 from tests.serverkey_support import sign
 
 CA = make_authority()
@@ -248,7 +249,7 @@ async def test_a_request_is_answered_although_the_certificate_in_the_context_has
         told = "FL_SERVER_CERT"
         await asyncio.to_thread(wait_until, lambda: told in onegate.error_of(7), told)
         appliance.ask_to_stop()
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, PATIENCE_S)
         said = onegate.of(7)
     made = (tmp_path / "root/etc/flower/certs/server-1.key").exists()
     if volume:

@@ -20,6 +20,7 @@ from pulumi_flower.provider import FlowerProvider, read_settings
 from pulumi_flower.transport import MEDIA_TYPE, Endpoint, Transport, tls_context
 from tests.control_support import issue_client
 from tests.flower_support import Authority
+from tests.patience import PATIENCE_S
 
 CA = Authority.make()
 
@@ -68,7 +69,7 @@ def transport(port: int, shown: ClientIdentity | None) -> Transport:
     return Transport(
         endpoint=Endpoint(host="127.0.0.1", port=port),
         context=tls_context(CA.pem, identity=shown),
-        timeout_s=5,
+        timeout_s=PATIENCE_S,
         sleep=lambda _: None,
     )
 

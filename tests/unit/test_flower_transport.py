@@ -24,6 +24,7 @@ from pulumi_flower.errors import (
 from pulumi_flower.keys import parse_openssh
 from pulumi_flower.transport import MEDIA_TYPE, PAUSES_S, STREAM_MEDIA_TYPE, Endpoint, Transport, tls_context
 from tests.flower_support import Authority, public_line
+from tests.patience import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Script:
         return Transport(
             endpoint=Endpoint(host=host or self.address, port=port or self.port),
             context=tls_context(ca or self.authority.pem),
-            timeout_s=5,
+            timeout_s=PATIENCE_S,
             sleep=self.pauses_s.append,
         )
 

@@ -81,7 +81,9 @@ def reply(success: bool, value: Any, code: int = 0) -> Answer:
 
 
 def settings(url: str, **changes: Any) -> ZoneSettings:
-    return ZoneSettings(endpoint=f"{url}/RPC2", username="oneadmin", password="hush", request_timeout_s=5, **changes)
+    return ZoneSettings(
+        endpoint=f"{url}/RPC2", username="oneadmin", password="hush", request_timeout_s=PATIENCE_S, **changes
+    )
 
 
 async def at_once(seconds: float) -> None:

@@ -30,6 +30,7 @@ from pulumi_opennebula.provider.templates import Body, body_of
 from pulumi_opennebula.provider.values import FAILED, UNREAD, plain, wrapped
 from pulumi_opennebula.provider.waiting import PoolWatch
 from pulumi_opennebula.provider.zone import Zone
+from tests.patience import PATIENCE_S
 
 TYPE = "opennebula:index/{}:{}"
 IMAGE_XML = (
@@ -291,7 +292,7 @@ async def test_a_pool_is_asked_only_for_the_range_of_those_who_wait() -> None:
     provider, oned, _ = await configured({"imagepool.info": body})
 
     async def wait(id_: str) -> None:
-        await provider.zone.images.until(id_, bool, what=id_, timeout_s=5, describe=str)
+        await provider.zone.images.until(id_, bool, what=id_, timeout_s=PATIENCE_S, describe=str)
 
     await asyncio.gather(wait("9"), wait("7"))
     assert [call for call in oned.called if call[0] == "imagepool.info"] == [("imagepool.info", -2, 7, 9)]
@@ -315,7 +316,7 @@ async def test_cancelling_does_not_wait_for_a_zone_that_has_stopped_answering(mo
     answers, oned.info = oned.info, never_answers  # type: ignore[method-assign]
     await provider.cancel()
     with pytest.raises(PartialError, match="it asked to stop") as caught:
-        await asyncio.wait_for(making, 5)
+        await asyncio.wait_for(making, PATIENCE_S)
     assert caught.value.id == "4"
     assert plain(caught.value.properties)[0][UNREAD] is True
     oned.info = answers  # type: ignore[method-assign]

@@ -9,6 +9,7 @@ import pytest
 
 from flower_federation.caches import Cache, cache_root, digest, locked, point, remove_tree
 from flower_federation.errors import InputError
+from tests.patience import PATIENCE_S
 
 
 def has_file(folder: Path) -> bool:
@@ -78,9 +79,9 @@ def test_a_second_run_says_that_it_waits_and_goes_on_when_the_first_is_done(tmp_
     thread = threading.Thread(target=second)
     with locked(tmp_path / "lock", say=print):
         thread.start()
-        assert waiting.wait(30), "the second run did not say that it waits"
+        assert waiting.wait(PATIENCE_S), "the second run did not say that it waits"
         order.append("first")
-    thread.join(30)
+    thread.join(PATIENCE_S)
     assert order == ["first", "second"]
     assert "waiting for another run (process " in said[0]
 
@@ -93,7 +94,7 @@ def test_two_builders_of_one_folder_build_it_once(tmp_path: Path) -> None:
         def make(folder: Path) -> None:
             builds.append(name)
             started.set()
-            waiting.wait(30)
+            waiting.wait(PATIENCE_S)
             fill(folder)
 
         cache = Cache(tmp_path / "cache", say=lambda _text: waiting.set())
@@ -101,10 +102,10 @@ def test_two_builders_of_one_folder_build_it_once(tmp_path: Path) -> None:
 
     threads = [threading.Thread(target=build, args=(name,)) for name in ("one", "two")]
     threads[0].start()
-    assert started.wait(30)
+    assert started.wait(PATIENCE_S)
     threads[1].start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_S)
     assert builds == ["one"]
 
 

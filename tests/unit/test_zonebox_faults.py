@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from zonebox.clock import LeapingClock, ManualClock
 from zonebox.control import operations
 from zonebox.errors import BadFault, ControlError
@@ -117,11 +118,11 @@ async def test_a_leap_ends_waits_that_it_covers_and_shortens_the_others() -> Non
     hour, day = asyncio.create_task(clock.sleep(3600)), asyncio.create_task(clock.sleep(86400))
     await asyncio.sleep(0)
     await clock.advance(3601)
-    await asyncio.wait_for(hour, 5)
+    await asyncio.wait_for(hour, PATIENCE_S)
     assert clock.now() - before >= 3601
     assert not day.done()
     await clock.advance(86400 - 3601)
-    await asyncio.wait_for(day, 5)
+    await asyncio.wait_for(day, PATIENCE_S)
 
 
 async def test_time_runs_forwards_only() -> None:
