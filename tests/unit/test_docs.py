@@ -14,6 +14,7 @@ from flower_federation import cli as federation_cli
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("stacks/*.md")])
 LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)(#[^)]*)?\)")
+SYNOPSIS = re.compile(r"^ {4}federation .*$", re.MULTILINE)
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
@@ -25,12 +26,23 @@ def commands(page: Path) -> Iterator[list[str]]:
                 yield words
 
 
+def synopses(page: Path) -> Iterator[list[str]]:
+    """Indented lines with one of our commands: what is in brackets is optional, and words after a gap explain it."""
+    for line in SYNOPSIS.findall(page.read_text(encoding="utf-8")):
+        yield shlex.split(re.sub(r"\[[^\]]*\]", "", line.strip()).split("  ")[0])
+
+
+ENTRY_POINTS: dict[str, tuple[str, ...]] = {
+    "federation": (),
+    **{f"scripts/{name}": (name,) for name in ("demo", "preview", "image")},
+    "scripts/federation": (),
+}
 FEDERATION = sorted(
     {
-        tuple(words[1:] if words[0] != "scripts/preview" else ["preview", *words[1:]])
+        (*ENTRY_POINTS[words[0]], *words[1:])
         for page in PAGES
-        for words in commands(page)
-        if words[0] in ("federation", "scripts/federation", "scripts/preview")
+        for words in (*commands(page), *synopses(page))
+        if words[0] in ENTRY_POINTS
     }
 )
 SCRIPTS = sorted({words[0] for page in PAGES for words in commands(page) if words[0].startswith("scripts/")})
