@@ -49,11 +49,28 @@ async def test_a_refresh_takes_the_mark_of_an_unread_object_away() -> None:
     assert UNREAD not in plain(seen.properties)[0]
 
 
-@pytest.mark.parametrize(("state", "mended"), [("5", False), ("1", True), ("2", True)])
-async def test_an_object_that_somebody_repaired_is_not_replaced_after_a_refresh(state: str, mended: bool) -> None:
-    provider, _, _ = await configured({"image.info": IMAGE_XML.format(state)})
-    old = wrapped({"name": "a", "datastoreId": 1, FAILED: True}, frozenset())
-    seen = await provider.read(sdk.ReadRequest(urn("Image"), "4", old, wrapped(INPUTS, frozenset())))
+MACHINE_XML = "<VM><ID>4</ID><NAME>a</NAME><STATE>3</STATE><LCM_STATE>{}</LCM_STATE><TEMPLATE/><USER_TEMPLATE/></VM>"
+APPLIANCE_XML = "<MARKETPLACEAPP><ID>4</ID><NAME>a</NAME><STATE>{}</STATE><TEMPLATE/></MARKETPLACEAPP>"
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "body", "mended"),
+    [
+        ("Image", "image.info", IMAGE_XML.format(5), False),
+        ("Image", "image.info", IMAGE_XML.format(1), True),
+        ("Image", "image.info", IMAGE_XML.format(2), True),
+        ("VirtualMachine", "vm.info", MACHINE_XML.format(36), False),
+        ("VirtualMachine", "vm.info", MACHINE_XML.format(3), True),
+        ("MarketplaceAppliance", "marketapp.info", APPLIANCE_XML.format(3), False),
+        ("MarketplaceAppliance", "marketapp.info", APPLIANCE_XML.format(1), True),
+    ],
+)
+async def test_an_object_that_somebody_repaired_is_not_replaced_after_a_refresh(
+    kind: str, method: str, body: str, mended: bool
+) -> None:
+    provider, _, _ = await configured({method: body})
+    old = wrapped({"name": "a", FAILED: True}, frozenset())
+    seen = await provider.read(sdk.ReadRequest(urn(kind), "4", old, wrapped({"name": "a"}, frozenset())))
     assert (FAILED not in plain(seen.properties)[0]) == mended
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from pulumi.provider.experimental import provider as sdk
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, status_pb2
+from urllib3.exceptions import InsecureRequestWarning
 
 from pulumi_opennebula.errors import (
     CancelledError,
@@ -109,6 +111,20 @@ async def test_configuring_asks_the_zone_read_only_and_refuses_outputs() -> None
     assert [call[0] for call in oned.called] == ["system.version", "user.info"]
     answer = await provider.configure(sdk.ConfigureRequest({}, wrapped(GOOD, frozenset()), True, True))
     assert (answer.accept_secrets, answer.accept_outputs, answer.supports_preview) == (True, False, True)
+
+
+@pytest.mark.parametrize(("scheme", "lines"), [("https", 1), ("http", 0)])
+async def test_unverified_certificates_are_told_once_and_not_with_every_request(
+    caplog: pytest.LogCaptureFixture, scheme: str, lines: int
+) -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        await configured({}, endpoint=f"{scheme}://127.0.0.1:2633/RPC2", insecure=True)
+        warnings.warn("Unverified HTTPS request", InsecureRequestWarning, stacklevel=1)
+    assert seen == []
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == lines
+    assert all("opennebula:insecure is true" in line and "Set opennebula:caFile" in line for line in said)
 
 
 async def test_wrong_settings_are_check_failures_and_unknown_ones_wait() -> None:

@@ -26,6 +26,7 @@ from pulumi_opennebula.errors import (
 )
 from pulumi_opennebula.provider import diffs, states
 from pulumi_opennebula.provider.checks import Findings, checked
+from pulumi_opennebula.provider.client.oned import say_unverified
 from pulumi_opennebula.provider.functions import FUNCTIONS
 from pulumi_opennebula.provider.registry import HANDLERS
 from pulumi_opennebula.provider.resources.base import Call, Handler
@@ -122,7 +123,10 @@ class OpenNebulaProvider(sdk.Provider):
     async def configure(self, request: sdk.ConfigureRequest) -> sdk.ConfigureResponse:
         """Connect, and prove read-only that the zone answers and takes the credentials. In previews, too."""
         values, _ = plain(request.args)
-        zone = self._make_zone(settings_of(values, self._environment))
+        settings = settings_of(values, self._environment)
+        if settings.insecure:
+            say_unverified(settings)
+        zone = self._make_zone(settings)
         await zone.prove()
         self._zone = zone
         # Outputs would arrive in a form that pulumi 3.272's PropertyValue cannot read where they are unknown.

@@ -7,8 +7,10 @@ changes something is sent once, over a connection of its own, because nobody can
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import threading
+import warnings
 import xmlrpc.client
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -163,6 +165,17 @@ class Oned:
         if success:
             return value
         raise refusal(method, str(value), number, self._settings)
+
+
+def say_unverified(settings: ZoneSettings) -> None:
+    """Say once that certificates go unverified: urllib3 would say it with every request, in lines of the engine's."""
+    warnings.filterwarnings("ignore", message="Unverified HTTPS request")
+    if settings.endpoint.startswith("https:"):
+        logging.getLogger(__name__).warning(
+            "opennebula:insecure is true: nobody checks whether it is the zone that answers at %s and gets the "
+            "password. Set opennebula:caFile to the zone's CA instead.",
+            settings.endpoint,
+        )
 
 
 def refusal(method: str, message: str, code: int, settings: ZoneSettings) -> RefusedError:
