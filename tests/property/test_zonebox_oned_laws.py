@@ -16,9 +16,9 @@ from zonebox.store import Store
 from zonebox.trees import Tree, ordered
 
 names = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
-values = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20).filter(
-    lambda text: not text.endswith("\\") and '\\"' not in text
-)
+values = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), max_size=20
+).filter(lambda text: not text.endswith("\\") and '\\"' not in text)
 vectors = st.dictionaries(names, values, max_size=4)
 leaves = st.one_of(values, vectors)
 trees = st.dictionaries(names, st.one_of(leaves, st.lists(vectors.filter(bool), min_size=2, max_size=3)), max_size=5)
