@@ -87,6 +87,18 @@ def test_a_range_and_an_address_on_hold_in_it_come_and_go_together(zone: InProce
         assert asyncio.run(engine.preview(program)) == {"net": "same"}
 
 
+def test_a_range_that_grows_is_resized_however_its_type_is_spelled(zone: InProcess, engine: SmallEngine) -> None:
+    spelled = {**FIRST, "arType": "ip4"}
+    asyncio.run(engine.up(network(ars=[spelled])))
+    zone.zone.control.reset_counts()
+    asyncio.run(engine.up(network(ars=[{**spelled, "size": 8}])))
+    assert {name: zone.counts().get(name, 0) for name in ("one.vn.update_ar", "one.vn.free_ar")} == {
+        "one.vn.update_ar": 1,
+        "one.vn.free_ar": 0,
+    }
+    assert asyncio.run(engine.preview(network(ars=[{**spelled, "size": 8}]))) == {"net": "same"}
+
+
 @pytest.mark.parametrize("effect", ["fail", "drop"])
 def test_the_number_of_a_new_range_is_asked_for_until_oned_says_it(
     zone: InProcess, engine: SmallEngine, effect: str

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pulumi.provider.experimental import provider as sdk
 
-from pulumi_opennebula.errors import FailedObjectError, NotFoundError, RefusedError
+from pulumi_opennebula.errors import FailedObjectError, InputError, NotFoundError, RefusedError
 from pulumi_opennebula.provider.diffs import Kind, changes
 from pulumi_opennebula.provider.engine import OpenNebulaProvider, PartialError
 from pulumi_opennebula.provider.registry import HANDLERS
@@ -167,6 +167,28 @@ async def test_a_range_whose_network_went_at_the_same_time_is_gone_and_another_r
         with pytest.raises(RefusedError):
             await provider.delete(request)
     assert freed
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["it is new", "it is there already"])
+async def test_a_range_is_found_again_however_oned_writes_its_first_address(there: bool) -> None:
+    found = "<AR><AR_ID>2</AR_ID><TYPE>IP6_STATIC</TYPE><IP6>fd00::1</IP6><SIZE>4</SIZE></AR>"
+    added: list[bool] = [True] if there else []
+
+    def network(*_: Any) -> str:
+        return f"<VNET><ID>3</ID><STATE>1</STATE><AR_POOL>{found if added else ''}</AR_POOL></VNET>"
+
+    def add(*_: Any) -> int:
+        added.append(True)
+        return 3
+
+    provider, oned, _ = await configured({"vn.info": network, "vn.add_ar": add})
+    inputs = {"virtualNetworkId": 3, "arType": "IP6_STATIC", "ip6": "FD00::0:1", "prefixLength": "64", "size": 4}
+    if there:
+        with pytest.raises(InputError, match="`pulumi import` it as 3:2"):
+            await provider.create(create("VirtualNetworkAddressRange", inputs))
+        assert oned.changed == []
+    else:
+        assert (await provider.create(create("VirtualNetworkAddressRange", inputs))).resource_id == "3:2"
 
 
 @pytest.mark.parametrize(("listed", "released"), [([], ["vn.release"]), (["10.0.0.9"], []), (None, [])])

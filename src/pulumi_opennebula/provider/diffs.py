@@ -184,10 +184,10 @@ def _equal(item: Property, old: Any, new: Any) -> bool:
         return _same_json(old, new)
     if item.choices or item.nocase:
         return str(old).upper() == str(new).upper()
-    return bool(old == new) or _same_address(old, new)
+    return bool(old == new) or same_address(old, new)
 
 
-def _same_address(old: Any, new: Any) -> bool:
+def same_address(old: Any, new: Any) -> bool:
     """Whether two texts are the same IPv6 or MAC address: oned writes them in its own way."""
     if not (isinstance(old, str) and isinstance(new, str) and ":" in old and ":" in new):
         return False

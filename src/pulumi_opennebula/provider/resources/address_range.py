@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from pulumi_opennebula.definitions.virtual_network import VIRTUAL_NETWORK_ADDRESS_RANGE
 from pulumi_opennebula.errors import CloudError, FailedObjectError, InputError, OpenNebulaError, RefusedError
 from pulumi_opennebula.provider.checks import Findings
+from pulumi_opennebula.provider.diffs import same_address
 from pulumi_opennebula.provider.resources import shared
 from pulumi_opennebula.provider.resources.base import Call, Handler
 from pulumi_opennebula.provider.resources.ranges import check_range, held_in, held_like, ranges_in, set_held
@@ -195,14 +196,20 @@ def _vector(inputs: Values) -> dict[str, str]:
 def _is_mine(body: Body, inputs: Values) -> bool:
     """Whether a range that appeared is the one asked for: another client may have added one at the same time."""
     wanted = {"SIZE": inputs["size"], "IP": inputs.get("ip4"), "IP6": inputs.get("ip6")}
-    return all(value is None or text_at(body, key) in {str(value), ""} for key, value in wanted.items())
+    seen = {key: text_at(body, key) for key in wanted}
+    return all(value is None or not seen[key] or _is_at(seen[key], value) for key, value in wanted.items())
+
+
+def _is_at(seen: str, wanted: Any) -> bool:
+    """Whether oned's text is the one given: IPv6 addresses it writes in its own way."""
+    return seen == str(wanted) or same_address(seen, wanted)
 
 
 def _refuse_twin(network: int, there: list[Body], inputs: Values) -> None:
     """Refuse a range whose first address is that of another one: it may be the same, added by an `up` cut off."""
     for attribute, name in (("IP", "ip4"), ("IP6", "ip6")):
         first = inputs.get(name)
-        twin = next((item for item in there if first is not None and text_at(item, attribute) == str(first)), None)
+        twin = next((item for item in there if first is not None and _is_at(text_at(item, attribute), first)), None)
         if twin is not None:
             number = f"{network}:{text_at(twin, 'AR_ID')}"
             raise InputError(

@@ -9,7 +9,7 @@ from typing import Any
 from pulumi_opennebula.definitions.model import ListOf, Record
 from pulumi_opennebula.definitions.virtual_network import VIRTUAL_NETWORK
 from pulumi_opennebula.provider.checks import Findings
-from pulumi_opennebula.provider.diffs import paired
+from pulumi_opennebula.provider.diffs import paired, same
 from pulumi_opennebula.provider.resources.base import Call
 from pulumi_opennebula.provider.resources.shared import known
 from pulumi_opennebula.provider.templates import Body, children, render, text_at
@@ -96,7 +96,7 @@ async def set_ranges(call: Call, network: int, old: Values, new: Values) -> None
     _, added, removed = paired(item, item.type, before, new["ars"])
     for index in added:
         values = new["ars"][index]
-        twin = next((other for other in removed if _same_start(before[other], values)), None)
+        twin = next((other for other in removed if _same_start(record, before[other], values)), None)
         if twin is None:
             continue
         removed.remove(twin)
@@ -109,13 +109,11 @@ async def set_ranges(call: Call, network: int, old: Values, new: Values) -> None
         await call.zone.oned.call("vn.add_ar", network, render([("AR", vector_of(record, new["ars"][index]))]))
 
 
-def _same_start(old: Values, new: Values) -> bool:
+def _same_start(record: Record, old: Values, new: Values) -> bool:
     """Whether only the size or the like differs, which `vn.update_ar` can change."""
-    fixed = ("arType", "ip4", "ip6", "globalPrefix", "ulaPrefix")
-    return all((old.get(name) or None) == (new.get(name) or None) for name in fixed) and new.get("mac") in {
-        None,
-        old.get("mac"),
-    }
+    fixed = ("arType", "ip4", "ip6", "globalPrefix", "ulaPrefix", "mac")
+    items = [item for item in record.properties if item.name in fixed]
+    return all(same(item, item.type, old.get(item.name), new.get(item.name)) for item in items)
 
 
 def _is_address(text: Any, version: int) -> bool:

@@ -187,7 +187,8 @@ class ServiceHandler(Handler):
             roles = [
                 role for role in states.body_of(document).get("roles") or [] if role.get("state") != states.RUNNING
             ]
-            numbers = [int(node["deploy_id"]) for role in roles for node in role.get("nodes") or []]
+            nodes = [node for role in roles for node in role.get("nodes") or [] if "deploy_id" in node]
+            numbers = [int(node["deploy_id"]) for node in nodes]
             # The first few say it: where one VM of a role cannot boot, the others mostly cannot for the same reason.
             bodies = [await call.zone.object("vm", number) for number in numbers[:LOOKED_AT_VMS]]
         except OpenNebulaError:
