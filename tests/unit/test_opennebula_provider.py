@@ -160,16 +160,18 @@ async def test_a_resource_without_a_name_gets_the_programs() -> None:
 
 
 @pytest.mark.parametrize(
-    "graphics",
+    "inputs",
     [
-        {"type": "VNC", "listen": "0.0.0.0", "passwd": "hush\\"},
-        [{"type": "VNC", "listen": "0.0.0.0", "passwd": "hush"}],
+        {"graphics": {"type": "VNC", "listen": "0.0.0.0", "passwd": "hush\\"}},
+        {"graphics": [{"type": "VNC", "listen": "0.0.0.0", "passwd": "hush"}]},
+        {"context": {"FL_SERVER_KEY": "-----BEGIN PRIVATE KEY-----\r\nhush"}},
+        {"templateSections": [{"name": "P", "elements": {"PASSWORD": "hush\r"}}]},
     ],
-    ids=["a value that cannot be sent", "a list where an object belongs"],
+    ids=["a value that cannot be sent", "a list where an object belongs", "a key by its name", "a section"],
 )
-async def test_a_password_that_the_program_did_not_mark_is_not_shown_where_it_is_refused(graphics: Any) -> None:
+async def test_a_password_that_the_program_did_not_mark_is_not_shown_where_it_is_refused(inputs: Any) -> None:
     provider, _, _ = await configured({})
-    given = wrapped({"name": "a", "graphics": graphics}, frozenset())
+    given = wrapped({"name": "a", **inputs}, frozenset())
     answer = await provider.check(sdk.CheckRequest(urn("Template"), {}, given, b""))
     (failure,) = answer.failures or []
     assert "[secret]" in failure.reason and "hush" not in failure.reason

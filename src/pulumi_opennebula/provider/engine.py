@@ -138,7 +138,7 @@ class OpenNebulaProvider(sdk.Provider):
         """Inputs in their types, with defaults, or the reasons why not."""
         handler = _handler(request.type)
         inputs, secrets = plain(request.new_inputs)
-        hidden = secrets | states.defined_secrets(handler.definition, inputs)
+        hidden = secrets | states.defined_secrets(handler.definition, inputs) | states.named_secrets(inputs)
         findings = Findings(owner=f"{handler.definition.name} {request.name}", secrets=hidden)
         if handler.definition.record.get("name") is not None and inputs.get("name") is None:
             inputs["name"] = request.name

@@ -196,6 +196,11 @@ def defined_secrets(resource: Resource, values: Values) -> Secrets:
     return frozenset(_defined_secrets(resource.record, values, ()))
 
 
+def named_secrets(values: Values) -> Secrets:
+    """Paths of values that are hidden in messages because of their names, marked or not."""
+    return frozenset(path for path, _ in _leaves(values) if path[0] in _IMPORTED and _secret_name(str(path[-1])))
+
+
 def _secret_name(name: str) -> bool:
     return bool(SECRET_NAME.search(name)) and not NOT_SECRET_NAME.search(name)
 
