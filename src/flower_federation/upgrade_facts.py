@@ -13,7 +13,7 @@ from typing import Any
 
 from flower_federation.errors import InputError
 from pulumi_opennebula.provider.resources.machine_states import Phase, phase_of
-from pulumi_opennebula.provider.templates import children, text_at
+from pulumi_opennebula.provider.templates import Body, children, text_at
 
 MARK = "FL_UPGRADE"
 """User attribute of a VM whose upgrade is under way: the image that it came from, and what else has to be as it was."""
@@ -164,6 +164,16 @@ def origin_of(mark: str, *, name: str) -> Origin | None:
         online=found["state"] == _ONLINE,
         kept={key: value for key, _, value in pairs if key in KEPT},
     )
+
+
+def images_to_go_back_to(machines: Body) -> dict[int, tuple[int, ...]]:
+    """Image -> VMs of `one.vmpool.infoextended` whose mark names it: nothing else says that they may need it again."""
+    found: dict[int, tuple[int, ...]] = {}
+    for vm in children(machines, "VM"):
+        image = text_at(vm, "USER_TEMPLATE", MARK).partition("|")[0]
+        if image.isdecimal():
+            found[int(image)] = (*found.get(int(image), ()), int(text_at(vm, "ID")))
+    return found
 
 
 def order(vms: Iterable[Vm], target: Target) -> tuple[Vm, ...]:

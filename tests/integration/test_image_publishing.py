@@ -17,6 +17,9 @@ import requests
 from flower_federation.errors import InputError, ToolError
 from flower_federation.imaging import publish_cli
 from flower_federation.imaging.checksums import write_sums
+from flower_federation.upgrade_facts import MARK
+from pulumi_opennebula.provider.client.oned import Oned
+from pulumi_opennebula.provider.templates import children
 from tests.patience import PATIENCE_S, wait_for
 from zonebox.embedded import EmbeddedZone
 
@@ -160,6 +163,54 @@ def test_a_new_image_takes_over_and_the_old_one_stays_until_no_vm_uses_it(
     one.template.delete(named, False)
     assert [image["id"] for image in command("prune", "cpu")["removed"]] == [old["image"]["id"]]
     assert [image["id"] for image in command("list")] == [new["image"]["id"]]
+
+
+def test_an_image_that_an_unfinished_upgrade_may_go_back_to_is_not_removed(
+    zonebox: EmbeddedZone, command: Command, tmp_path: Path
+) -> None:
+    one = one_of(zonebox)
+    old = command("publish", image_file(tmp_path / "1", b"first"))["image"]["id"]
+    vm = one.template.instantiate(command("publish", image_file(tmp_path / "2", b"second"))["template"]["id"], "node")
+    one.vm.update(vm, f'{MARK}="{old}|vda|1.41.0|online|"', 1)
+    result = command("prune", "cpu")
+    assert result["removed"] == []
+    assert [(image["id"], image["why"]) for image in result["kept"]] == [
+        (old, f"VM {vm} goes back to it if its upgrade, which is not finished, fails")
+    ]
+    one.vm.update(vm, f'{MARK}=""', 1)
+    assert [image["id"] for image in command("prune", "cpu")["removed"]] == [old]
+
+
+def test_an_appliance_follows_its_image_and_one_that_the_marketplace_could_not_take_is_made_anew(
+    zonebox: EmbeddedZone, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = one_of(zonebox)
+    one.market.allocate(MARKET)
+    file = image_file(tmp_path / "dist", b"first")
+    first = command("publish", file)
+    one.image.delete(first["image"]["id"], False)
+    wait_for(lambda: not one.imagepool.info(-2, -1, -1).IMAGE, "the image to be gone")
+    again = command("publish", file)
+    assert done(again)["marketplace_appliance"] == "made"
+    app = again["marketplace_appliance"]["id"]
+    assert int(one.marketapp.info(app).ORIGIN_ID) == again["image"]["id"]
+    assert set(done(command("publish", file)).values()) == {"unchanged"}
+
+    asked = Oned.info
+
+    async def failed(self: Oned, method: str, *arguments: Any) -> Any:
+        body = await asked(self, method, *arguments)
+        for item in children(body, "MARKETPLACEAPP") if method == "marketapppool.info" else ():
+            # ERROR: zonebox's marketplace takes everything at once.
+            item["STATE"] = "3" if item["ID"] == str(app) else item["STATE"]
+        return body
+
+    monkeypatch.setattr(Oned, "info", failed)
+    mended = command("publish", file)
+    assert done(mended)["marketplace_appliance"] == "made"
+    assert [item.ID for item in one.marketapppool.info(-2, -1, -1).MARKETPLACEAPP] == [
+        mended["marketplace_appliance"]["id"]
+    ]
 
 
 def test_another_flower_version_is_refused_with_the_images_that_have_it(

@@ -110,7 +110,55 @@ def test_a_key_of_another_kind_is_refused_with_how_to_make_one(images: Path, tmp
         sign(images, wrong)
 
 
-@pytest.mark.parametrize("line", ["abc", f"{'0' * 64}  ../../etc/passwd", f"{'0' * 63}  a", f"{'0' * 64} a"])
+def test_one_image_of_several_verifies_without_the_others_and_its_name_has_to_be_there(images: Path) -> None:
+    (images / "a.qcow2").unlink()
+    key = images.parent / "public.pem"
+    assert list(verify(images, key, only="b.qcow2")) == ["b.qcow2"]
+    (images / "c.qcow2").touch()
+    with pytest.raises(InputError, match=r"c\.qcow2: not in SHA256SUMS[\s\S]*nobody vouches for"):
+        verify(images, key, only="c.qcow2")
+
+
+def test_an_image_beside_the_others_that_the_sums_do_not_name_is_not_passed_over(images: Path) -> None:
+    (images / "evil.qcow2").touch()
+    with pytest.raises(InputError, match=r"evil\.qcow2: not in SHA256SUMS"):
+        verify(images, images.parent / "public.pem")
+
+
+def test_sums_that_name_nothing_vouch_for_nothing(images: Path) -> None:
+    (images / "SHA256SUMS").write_text("")
+    with pytest.raises(InputError, match=r"a line of SHA256SUMS: ''"):
+        verify(images, None)
+
+
+def test_an_image_with_a_space_in_its_name_is_summed_and_verified(images: Path) -> None:
+    (images / "my own.qcow2").touch()
+    write_sums(images)
+    assert "my own.qcow2" in verify(images, None)
+
+
+def test_sums_of_other_bytes_than_text_are_written_anew(images: Path) -> None:
+    (images / "SHA256SUMS").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="64 hex digits"):
+        verify(images, None)
+    write_sums(images)
+    assert len(verify(images, None)) == 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "abc",
+        f"{'0' * 64}  ../../etc/passwd",
+        f"{'0' * 63}  a",
+        f"{'0' * 64} a",
+        f"{'0' * 64}  a\r",
+        f"{'0' * 64}  a\\n",
+        f"{'0' * 64}  a\n{'1' * 64}  a",
+        f"{'0' * 64}  a\n\n",
+        f"{'0' * 64}  a\x0b{'0' * 64}  b",
+    ],
+)
 def test_sums_that_name_no_plain_file_are_refused(line: str) -> None:
     with pytest.raises(InputError, match=r"64 hex digits"):
         read_sums(line)

@@ -239,7 +239,13 @@ def referred_images(templates: Body) -> frozenset[str]:
 
 
 def judge_old(
-    images: Iterable[Published], *, name: str, variant: str, current: str, referred: frozenset[str]
+    images: Iterable[Published],
+    *,
+    name: str,
+    variant: str,
+    current: str,
+    referred: frozenset[str],
+    awaited: Mapping[int, Sequence[int]],
 ) -> tuple[tuple[Published, ...], tuple[tuple[Published, str], ...]]:
     """Which older images of a variant may go, and which stay and why.
 
@@ -249,6 +255,7 @@ def judge_old(
         variant: The variant that was published.
         current: Name of its newest image.
         referred: Ids and names of images that VM templates name.
+        awaited: Id of an image -> VMs that go back to it where their upgrade fails.
     """
     gone: list[Published] = []
     kept: list[tuple[Published, str]] = []
@@ -257,6 +264,9 @@ def judge_old(
             continue
         if image.vms:
             kept.append((image, f"used by VM {', '.join(map(str, image.vms))}"))
+        elif image.id in awaited:
+            numbers = ", ".join(map(str, awaited[image.id]))
+            kept.append((image, f"VM {numbers} goes back to it if its upgrade, which is not finished, fails"))
         elif referred & {str(image.id), image.name}:
             kept.append((image, "named by a VM template, from which more VMs may be made"))
         else:

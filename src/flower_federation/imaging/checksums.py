@@ -18,7 +18,8 @@ from flower_federation.errors import InputError
 
 SUMS = "SHA256SUMS"
 SIGNATURE = f"{SUMS}.sig"
-_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
+_LINE = re.compile(r"([0-9a-f]{64})  ([!-.0-\[\]-~](?:[ -.0-\[\]-~]*[!-.0-\[\]-~])?)")
+"""Checksum and name: printable ASCII without slash and backslash, which sha256sum would write in another form."""
 _COVERED = ("*.qcow2", "*.cdx.json")
 
 
@@ -30,28 +31,31 @@ def sha256_of(path: Path) -> str:
 
 def write_sums(folder: Path) -> Path:
     """Write SHA256SUMS for every image and bill of materials in a folder; a signature of older sums is removed."""
-    covered = sorted(path for pattern in _COVERED for path in folder.glob(pattern))
-    content = "".join(f"{sha256_of(path)}  {path.name}\n" for path in covered)
+    content = "".join(f"{sha256_of(path)}  {path.name}\n" for path in _covered(folder)).encode()
     sums = folder / SUMS
-    if not sums.exists() or sums.read_text(encoding="ascii") != content:
+    if not sums.exists() or sums.read_bytes() != content:
         (folder / SIGNATURE).unlink(missing_ok=True)
-        sums.write_text(content, encoding="ascii")
+        sums.write_bytes(content)
     return sums
+
+
+def _covered(folder: Path) -> list[Path]:
+    return sorted(path for pattern in _COVERED for path in folder.glob(pattern))
 
 
 def read_sums(text: str) -> dict[str, str]:
     """Name -> SHA-256 of a SHA256SUMS file.
 
     Raises:
-        InputError: A line is of another form.
+        InputError: A line is of another form, a name stands there twice, or there is no line.
     """
     sums: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n"):
         found = _LINE.fullmatch(line)
-        if found is None or "/" in found[2]:
+        if found is None or found[2] in sums:
             raise InputError(
                 given=f"a line of {SUMS}: {line[:100]!r}",
-                rule="it must be 64 hex digits, two spaces and a file name without folders",
+                rule="it must be 64 hex digits, two spaces and a file name without folders, each name once",
                 reason="what else it says cannot be checked",
                 remedy="take the file as scripts/image build wrote it",
             )
@@ -82,28 +86,40 @@ def sign(folder: Path, key_file: Path) -> Path:
         key_file: An Ed25519 private key, PEM without a password (`openssl genpkey -algorithm ed25519`).
 
     Raises:
-        InputError: The key cannot be used.
+        InputError: The key cannot be used, or there is no SHA256SUMS.
     """
     key = signing_key(key_file)
     signature = folder / SIGNATURE
-    signature.write_bytes(key.sign((folder / SUMS).read_bytes()))
+    signature.write_bytes(key.sign(_read(folder / SUMS)))
     return signature
 
 
-def verify(folder: Path, key_file: Path | None) -> dict[str, str]:
-    """Check the signature, where a key is given, and then every file that SHA256SUMS names; the sums.
+def verify(folder: Path, key_file: Path | None, *, only: str | None = None) -> dict[str, str]:
+    """Check the signature, where a key is given, and then the files; the sums of those that were checked.
 
     Args:
         folder: Images and SHA256SUMS.
         key_file: The Ed25519 public key of whoever signed them, PEM; None: only sums are checked.
+        only: Name of the one file that matters; None: every file that SHA256SUMS names, and every image in the folder
+            must be one of these.
 
     Raises:
-        InputError: A file is missing or differs, or the signature is not of this key.
+        InputError: A file is missing, differs or is not vouched for, or the signature is not of this key.
     """
     text = _read(folder / SUMS)
     if key_file is not None:
         _verify_signature(folder, text, key_file)
     sums = read_sums(text.decode("ascii", errors="replace"))
+    unnamed = sorted({path.name for path in _covered(folder)} if only is None else {only})
+    if strangers := [name for name in unnamed if name not in sums]:
+        raise InputError(
+            given=f"{folder / strangers[0]}: not in {SUMS}",
+            rule=f"{folder / SUMS} names it",
+            reason="a file that nobody vouches for is not handed on",
+            remedy="give the image as scripts/image build wrote it, in its folder, or move it out of this one",
+        )
+    if only is not None:
+        sums = {only: sums[only]}
     for name, expected in sums.items():
         path = folder / name
         found = sha256_of(path) if path.is_file() else "missing"

@@ -12,20 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flower_federation import upgrade_facts
 from flower_federation.console import Console, Step
 from flower_federation.errors import InputError
 from flower_federation.imaging import catalog
 from flower_federation.imaging.catalog import Published, Release
 from pulumi_opennebula.errors import RefusedError
 from pulumi_opennebula.provider import diffs
-from pulumi_opennebula.provider.resources import image_checksum
+from pulumi_opennebula.provider.resources import image_checksum, marketplace_appliance
 from pulumi_opennebula.provider.resources.base import Call, Handler
 from pulumi_opennebula.provider.resources.image import ImageHandler
 from pulumi_opennebula.provider.resources.marketplace_appliance import MarketplaceApplianceHandler
 from pulumi_opennebula.provider.resources.service_template import ServiceTemplateHandler
 from pulumi_opennebula.provider.resources.template import TemplateHandler
 from pulumi_opennebula.provider.templates import Body, children, render, text_at
-from pulumi_opennebula.provider.zone import EVERY, Zone
+from pulumi_opennebula.provider.zone import EVERY, NOT_DONE, Zone
 
 STEPS = 5
 """Steps that `publish` shows."""
@@ -108,12 +109,23 @@ async def publish(zone: Zone, request: Request, console: Console) -> Result:
 
 
 async def published(zone: Zone) -> tuple[Published, ...]:
-    """The zone's images of ours, newest first."""
+    """The zone's images of ours, newest first.
+
+    Raises:
+        OpenNebulaError: The zone does not answer.
+    """
     return catalog.published_in(await zone.oned.info("imagepool.info", *EVERY))
 
 
 async def prune(zone: Zone, release: Release, result: Result, *, remove: bool) -> None:
-    """Remove older images of a variant that no VM uses and no VM template names; `result` gets what was done."""
+    """Remove older images of a variant that nothing needs; `result` gets what was done.
+
+    Needed is what a VM uses, what a VM template names, and what a VM goes back to where its upgrade fails.
+
+    Raises:
+        OpenNebulaError: The zone refused or failed; what is removed by then is in `result`.
+    """
+    machines = await zone.oned.info("vmpool.infoextended", *EVERY, NOT_DONE, "")
     referred = catalog.referred_images(await zone.oned.info("templatepool.info", *EVERY))
     gone, kept = catalog.judge_old(
         await published(zone),
@@ -121,6 +133,7 @@ async def prune(zone: Zone, release: Release, result: Result, *, remove: bool) -
         variant=release.variant,
         current=release.image_name,
         referred=referred,
+        awaited=upgrade_facts.images_to_go_back_to(machines),
     )
     result.kept += kept
     apps = await zone.oned.info("marketapppool.info", *EVERY)
@@ -184,20 +197,23 @@ class _Wanted:
 
 
 async def _object(zone: Zone, wanted: _Wanted, step: Step, result: Result) -> int:
-    """Make an object, or bring the one that is there to what it shall be."""
+    """Make an object, or bring the one that is there to what it shall be; anew where it cannot be changed to that."""
     handler, id_, inputs = wanted.handler, wanted.id, wanted.inputs
-    call = _call(zone, "create" if id_ is None else "update", step.note)
-    done = "unchanged"
-    if id_ is None:
-        id_, done = await handler.create(call, inputs), "made"
-        await handler.settle(call, id_, inputs)
-    else:
+    call, done = _call(zone, "update", step.note), "unchanged"
+    if id_ is not None:
         old = await handler.read(call, id_, inputs) or {}
         changes = handler.refine(diffs.changes(handler.definition.record, old, inputs), old, inputs)
         if changes:
+            step.note("changed: " + ", ".join(sorted({str(change.path[0]) for change in changes})))
+        if any(change.replace for change in changes):
+            await handler.delete(_call(zone, "delete", step.note), id_, old)
+            id_ = None
+        elif changes:
             await handler.update(call, id_, old, inputs)
             done = "updated"
-            step.note("changed: " + ", ".join(sorted({str(change.path[0]) for change in changes})))
+    if id_ is None:
+        id_, done = await handler.create(_call(zone, "create", step.note), inputs), "made"
+        await handler.settle(_call(zone, "create", step.note), id_, inputs)
     result.note(wanted.kind, id_, str(inputs["name"]), done)
     step.done(f"{id_}, {done}")
     return int(id_)
@@ -211,7 +227,17 @@ async def _appliance(zone: Zone, request: Request, image_id: int, step: Step, re
         return
     apps = await zone.oned.info("marketapppool.info", *EVERY)
     mine = (app for app in children(apps, "MARKETPLACEAPP") if text_at(app, "NAME") == release.image_name)
-    id_ = next((text_at(app, "ID") for app in mine if text_at(app, "MARKETPLACE_ID") == str(market)), None)
+    app = next((app for app in mine if text_at(app, "MARKETPLACE_ID") == str(market)), None)
+    id_ = None if app is None else text_at(app, "ID")
+    if app is not None and id_ is not None:
+        handler, call = MarketplaceApplianceHandler(), _call(zone, "delete", step.note)
+        if marketplace_appliance.state_of(app) == "ERROR":
+            step.note(f"appliance {id_} is in ERROR since an earlier run; it is made anew")
+            await handler.delete(call, id_, {})
+            id_ = None
+        else:
+            # An earlier run may have been interrupted while the marketplace was copying.
+            await handler.settle(call, id_, {"name": release.image_name})
     imported = render([("DEV_PREFIX", "vd"), ("TYPE", "OS"), *release.tags.items()])
     inputs = catalog.appliance_inputs(
         release,
