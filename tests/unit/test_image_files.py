@@ -186,6 +186,28 @@ def test_the_bill_lists_what_is_installed_with_package_urls() -> None:
     assert read_distribution("Name: a\nVersion: 1\nLicense-Expression: see the file\n").licence == ""
 
 
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (
+            "License-Expression: (MIT OR Apache-2.0) AND BSD-3-Clause",
+            {"expression": "(MIT OR Apache-2.0) AND BSD-3-Clause"},
+        ),
+        ("License: MIT", {"license": {"name": "MIT"}}),
+        (
+            "License: UNKNOWN\nClassifier: License :: OSI Approved :: MIT License\nClassifier: Topic :: Security",
+            {"license": {"name": "MIT License"}},
+        ),
+        (f"License: {'All rights and more. ' * 9}", None),
+        ("License: UNKNOWN", None),
+    ],
+)
+def test_the_bill_says_of_a_wheels_licence_what_its_metadata_says(lines: str, wanted: object) -> None:
+    component = read_distribution(f"Name: a\nVersion: 1\n{lines}\n\nText")
+    (entry,) = json.loads(render_sbom("i.qcow2", "a" * 64, (component,), epoch_s=0))["components"]
+    assert entry.get("licenses") == (None if wanted is None else [wanted])
+
+
 def test_the_same_image_has_the_same_bill_and_another_image_another_serial_number() -> None:
     components = (Component(kind="pypi", name="flwr", version="1", licence="Apache-2.0"),)
     one, same, other = (render_sbom("i.qcow2", sha, components, epoch_s=0) for sha in ("a" * 64, "a" * 64, "b" * 64))

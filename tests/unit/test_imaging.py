@@ -129,11 +129,16 @@ def test_partitions_follow_each_other_without_overlap_and_are_the_same_each_time
 
 def test_the_newest_kernel_is_booted_with_its_own_initial_ram_disk(tmp_path: Path) -> None:
     (tmp_path / "boot").mkdir()
-    for version in ("6.12.1", "6.12.9"):
+    for version in ("6.12.1", "6.12.10+deb13-amd64", "6.12.9+deb13-amd64"):
         (tmp_path / "boot" / f"vmlinuz-{version}").touch()
     config = grub_config(tmp_path, recipes.load().disk)
-    assert "linux /boot/vmlinuz-6.12.9 root=LABEL=flower-root" in config
-    assert "initrd /boot/initrd.img-6.12.9" in config
+    assert "linux /boot/vmlinuz-6.12.10+deb13-amd64 root=LABEL=flower-root" in config
+    assert "initrd /boot/initrd.img-6.12.10+deb13-amd64" in config
+
+
+def test_an_image_without_a_kernel_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"no vmlinuz-\*[\s\S]*remedy: name a kernel's package in the recipe"):
+        grub_config(tmp_path, recipes.load().disk)
 
 
 def test_missing_tools_are_named_with_the_packages_that_have_them() -> None:

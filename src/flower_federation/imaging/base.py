@@ -1,6 +1,7 @@
 """The distribution's part of the image, as a tar from mmdebstrap in the cache. It adds nothing of ours.
 
-The package mirror is the one that this machine's own package manager is set up with: no mirror is named here.
+The package mirror is mmdebstrap's own choice for the suite: no mirror is named here. What mmdebstrap copies from this
+machine for its own work (name servers, host name) is in the tar; `rootfs.forget_host` takes it out of every image.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from flower_federation.imaging.payload import build_payload
 from flower_federation.imaging.recipe import Recipe
 from flower_federation.imaging.rootfs import make_root
 from flower_federation.imaging.sbom import Component, components_of, render_sbom
+from flower_federation.imaging.surroundings import of_tools
 from flower_federation.processes import run_process
 
 STEPS = 6
@@ -93,7 +94,7 @@ def build_image(
     variant = recipe.variant(variant_name)
     check_tools()
     cache = Cache(cache_root(environ, Path.home()), say=console.line)
-    env = {name: value for name, value in environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    env = of_tools(environ)
     first = len(console.results)
     with console.step("base system") as step:
         base_tar = build_base(

@@ -6,6 +6,7 @@ so that a second build would only take time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -71,9 +72,10 @@ def cached_image(
 
 def _prune(folder: Path, *, now_s: float) -> None:
     for image in folder.iterdir():
-        # Folders with a dot are being built.
-        if not image.name.startswith(".") and now_s - image.stat().st_mtime > KEPT_S:
-            remove_tree(image)
+        # Another process may be removing the same one. Folders with a dot are being built.
+        with contextlib.suppress(FileNotFoundError):
+            if not image.name.startswith(".") and now_s - image.stat().st_mtime > KEPT_S:
+                remove_tree(image)
 
 
 def _tree(folder: Path) -> Iterator[str | bytes]:

@@ -7,12 +7,15 @@ same bytes.
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from flower_federation.errors import MachineError
 from flower_federation.imaging.bootsector import SECTOR_BYTES, boot_code, core_image
 from flower_federation.imaging.recipe import Disk
+from flower_federation.imaging.surroundings import of_tools
 from flower_federation.processes import Runner, require
 
 MIB = 1024 * 1024
@@ -30,8 +33,20 @@ _GRUB_EFI = "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
 
 
 def grub_config(root: Path, disk: Disk) -> str:
-    """The boot menu without a menu: one kernel, started at once."""
-    kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1].name
+    """The boot menu without a menu: the newest kernel, started at once.
+
+    Raises:
+        MachineError: There is none.
+    """
+    kernels = sorted((path.name for path in (root / "boot").glob("vmlinuz-*")), key=_by_version)
+    if not kernels:
+        raise MachineError(
+            given=f"{root / 'boot'}: no vmlinuz-*",
+            rule="the image has a kernel",
+            reason="it could not boot",
+            remedy="name a kernel's package in the recipe; if it names one, see what mmdebstrap said about it",
+        )
+    kernel = kernels[-1]
     initrd = kernel.replace("vmlinuz-", "initrd.img-")
     return "\n".join(
         [
@@ -43,6 +58,11 @@ def grub_config(root: Path, disk: Disk) -> str:
             "",
         ]
     )
+
+
+def _by_version(name: str) -> list[tuple[int, str]]:
+    """6.12.10 is newer than 6.12.9."""
+    return [(int(number or 0), text) for text, number in re.findall(r"(\D*)(\d*)", name)]
 
 
 def derived(disk: Disk, purpose: str) -> uuid.UUID:
@@ -84,7 +104,9 @@ class DiskBuilder:
         self._scratch = scratch
         self._run = run
         epoch = str(disk.epoch_s)
-        self._env = {**env, "SOURCE_DATE_EPOCH": epoch, "E2FSPROGS_FAKE_TIME": epoch, "MTOOLS_SKIP_CHECK": "1"}
+        # mtools writes local time: the time zone is in the bytes, too.
+        own = {"SOURCE_DATE_EPOCH": epoch, "E2FSPROGS_FAKE_TIME": epoch, "MTOOLS_SKIP_CHECK": "1"}
+        self._env = of_tools(env) | own
 
     def build(self, target: Path, *, used_mib: int) -> None:
         """Write the QCOW2.

@@ -5,19 +5,26 @@ It runs none of them: the guest's Python is another one than this machine's.
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
 import re
 import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from flower_federation.caches import Cache, digest
 from flower_federation.console import Step
 from flower_federation.imaging.recipe import Base, Variant
+from flower_federation.imaging.surroundings import plain_umask
 from flower_federation.processes import Runner, require
 
 PREFIX = "opt/flower"
 DEMO = "usr/share/flower/demo"
 """Where the guest finds the demo set (flower_appliance.data.DEMO_PATH)."""
+_TO_PREFIX = "../../../"
+"""From site-packages, which is lib/pythonX.Y/site-packages below the prefix."""
 _PREPARE = Path("examples") / "breast_cancer" / "prepare.py"
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
 
@@ -63,7 +70,8 @@ def build_payload(
             f"--target={packages}",
             f"--requirement={wanted}",
         ]
-        finished = run(argv, env=env, timeout_s=600, progress=lambda seconds, _: step.note(f"{seconds:.0f} s"))
+        with plain_umask():
+            finished = run(argv, env=env, timeout_s=600, progress=lambda seconds, _: step.note(f"{seconds:.0f} s"))
         require(
             finished,
             what="uv, which installs the Flower environment of the image,",
@@ -73,6 +81,7 @@ def build_payload(
         (packages / "bin").rename(folder / "bin")
         for program in (folder / "bin").iterdir():
             _point_to_guest(program)
+        correct_records(packages, folder / "bin")
         # One zone: the whole table, which FL_NUM_PARTITIONS shards.
         demo: list[str | Path] = [
             project / ".flower-env" / "bin" / "python",
@@ -88,7 +97,8 @@ def build_payload(
             remedy="run scripts/setup, which makes the environment that it runs in",
         )
 
-    key = digest([requirements, base.python, (project / _PREPARE).read_bytes()])
+    # Of this program, too: what it makes of the wheels is in the folder.
+    key = digest([requirements, base.python, (project / _PREPARE).read_bytes(), Path(__file__).read_bytes()])
     return cache.get("image-payload", key, build, usable=lambda folder: (folder / "demo" / "data").is_dir())
 
 
@@ -102,6 +112,13 @@ def lay_out(payload: Path, root: Path, *, appliance: Path, python: str, system_p
         python: The guest's Python version, such as 3.13.
         system_python: Let the environment see the distribution's Python packages; its own come first.
     """
+    with plain_umask():
+        _lay_out(payload, root, appliance=appliance, python=python, system_python=system_python)
+    for folder in (root / PREFIX, root / DEMO):
+        plain_modes(folder)
+
+
+def _lay_out(payload: Path, root: Path, *, appliance: Path, python: str, system_python: bool) -> None:
     prefix = root / PREFIX
     packages = prefix / "lib" / f"python{python}" / "site-packages"
     # uv's lock on its target folder stays behind, for everybody to write to.
@@ -116,12 +133,41 @@ def lay_out(payload: Path, root: Path, *, appliance: Path, python: str, system_p
     (prefix / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = {shown}\n", encoding="utf-8")
 
 
+def plain_modes(folder: Path) -> None:
+    """Modes as a package has them, whatever umask made the clone or the cache: read by everybody, written by root."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            runs = path.is_dir() or bool(path.stat().st_mode & stat.S_IXUSR)
+            path.chmod(0o755 if runs else 0o644)
+
+
+def correct_records(packages: Path, programs: Path) -> None:
+    """Have each wheel's RECORD say where its programs are in the guest, and what they are there.
+
+    The installer wrote down where it put them and with which interpreter's path: both are this machine's.
+    """
+    for record in sorted(packages.glob("*.dist-info/RECORD")):
+        rows = list(csv.reader(record.read_text(encoding="utf-8").splitlines()))
+        for row in rows:
+            program = programs / row[0].removeprefix("bin/")
+            if row[0].startswith("bin/") and program.is_file():
+                content = program.read_bytes()
+                checksum = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+                row[:] = [f"{_TO_PREFIX}{row[0]}", f"sha256={checksum}", str(len(content))]
+        with record.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+
+
 def _point_to_guest(program: Path) -> None:
     """Console scripts carry the installing interpreter's path; the guest's environment has its own."""
     content = program.read_bytes()
-    if content.startswith(b"#!"):
-        _, _, rest = content.partition(b"\n")
-        program.write_bytes(f"#!/{PREFIX}/bin/python\n".encode() + rest)
+    if not content.startswith(b"#!"):
+        return
+    first, _, rest = content.partition(b"\n")
+    if first == b"#!/bin/sh" and rest.startswith(b"'''exec'"):
+        # A path that is too long for a first line: the interpreter is in the second, and the third ends the text.
+        rest = rest.split(b"\n", 2)[2]
+    program.write_bytes(f"#!/{PREFIX}/bin/python\n".encode() + rest)
 
 
 def _normal(name: str) -> str:

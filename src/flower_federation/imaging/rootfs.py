@@ -13,12 +13,16 @@ from pathlib import Path
 from flower_federation.imaging import payload as payload_module
 from flower_federation.imaging.disk import grub_config
 from flower_federation.imaging.recipe import Recipe, Variant
+from flower_federation.imaging.surroundings import of_guest, of_tools, plain_umask
 from flower_federation.processes import Runner, require
 
 SERVICE_USER = "flower"
 SERVICE_ID = 900  # below 1000, so that log-in tools hide it; fixed, so that disks with identities outlive an image
 ONE_CONTEXT = "usr/sbin/one-contextd"
 """OpenNebula's own contextualisation: where the base has it, cloud-init stays off."""
+_BLOCK_BYTES = 4096
+_ENTRY_BYTES = 12
+"""Of a name in an ext4 folder, beside the name itself: 8 bytes, and up to 3 that fill it up (ext4, linear folders)."""
 EXTRA_FOLDERS = ("etc/flower", "etc/flower/certs", "var/lib/flower", "var/log/flower", "srv/flower/data")
 
 
@@ -56,9 +60,29 @@ def make_root(
         ToolError: A tool failed.
     """
 
-    def tool(*argv: str | Path, what: str) -> None:
+    with plain_umask():
+        return _make_root(
+            recipe, variant, root, base_tar=base_tar, payload=payload, appliance=appliance, overlay=overlay,
+            run=run, env=of_tools(env), hook=hook,
+        )  # fmt: skip
+
+
+def _make_root(
+    recipe: Recipe,
+    variant: Variant,
+    root: Path,
+    *,
+    base_tar: Path,
+    payload: Path,
+    appliance: Path,
+    overlay: Path,
+    run: Runner,
+    env: Mapping[str, str],
+    hook: Path | None,
+) -> int:
+    def tool(*argv: str | Path, what: str, env: Mapping[str, str] = env) -> None:
         require(
-            run(argv, env={**env, "PYTHONHASHSEED": "0"}, timeout_s=600),
+            run(argv, env=env, timeout_s=600),
             what=what,
             reason="a part of the image would be missing",
             remedy="look at its message; remove the image-base folder of the cache if the base is damaged",
@@ -74,14 +98,14 @@ def make_root(
     tool(
         "chroot", root, f"/{payload_module.PREFIX}/bin/python", "-m", "compileall", "-q", "-j", "2",
         "--invalidation-mode", "unchecked-hash", f"/{payload_module.PREFIX}/lib",
-        what="compileall, which precompiles the environment,",
+        what="compileall, which precompiles the environment,", env={**of_guest(), "PYTHONHASHSEED": "0"},
     )  # fmt: skip
     if variant.imports:
         check_imports(root, variant.imports, run=run)
     _add_user(root)
     for name in EXTRA_FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
-    shutil.copytree(overlay, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
+    lay_over(overlay, root)
     _enable_units(root, overlay)
     for name in recipe.base.masked_units:
         (root / "etc/systemd/system" / name).unlink(missing_ok=True)
@@ -90,13 +114,41 @@ def make_root(
     (root / "boot" / "grub").mkdir(parents=True, exist_ok=True)
     (root / "boot" / "grub" / "grub.cfg").write_text(grub_config(root, recipe.disk), encoding="utf-8")
     if hook is not None:
-        tool(hook.absolute(), root, what=f"{hook.name}, the hook given with --hook,")
+        # In a mount namespace of its own: what it mounts (/proc, /dev) is gone with it, however it ends, and neither
+        # counted as a part of the image nor removed with the folder.
+        tool(
+            "unshare", "--mount", "--propagation=private", "--", hook.absolute(), root,
+            what=f"{hook.name}, the hook given with --hook,",
+        )  # fmt: skip
+    forget_host(root, recipe.name)
     _strip(root, recipe.base.leave_out)
     # An empty machine-id asks for a new one on first boot; the two marks spare a needless ldconfig then.
     (root / "etc" / "machine-id").write_text("", encoding="utf-8")
     for mark in ("etc/.updated", "var/.updated"):
         (root / mark).touch()
     return _normalise(root, recipe.disk.epoch_s)
+
+
+def lay_over(overlay: Path, root: Path) -> None:
+    """Put the overlay's files over the root, with a package's modes: those of a clone depend on somebody's umask."""
+    for source in sorted(path for path in overlay.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        target = root / source.relative_to(overlay)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = source.read_bytes()
+        target.write_bytes(content)
+        # A wheel keeps no modes: the first line says what is a program.
+        target.chmod(0o755 if content.startswith(b"#!") else 0o644)
+
+
+def forget_host(root: Path, name: str) -> None:
+    """Take out what mmdebstrap copied from this machine for its own work: name servers and host name.
+
+    A VM gets both from its CONTEXT.
+    """
+    for path, content in ((root / "etc/resolv.conf", ""), (root / "etc/hostname", f"{name}\n")):
+        path.unlink(missing_ok=True)
+        path.write_text(content, encoding="utf-8")
+        path.chmod(0o644)
 
 
 def check_imports(root: Path, modules: tuple[str, ...], *, run: Runner) -> None:
@@ -106,7 +158,7 @@ def check_imports(root: Path, modules: tuple[str, ...], *, run: Runner) -> None:
         ToolError: One cannot be imported.
     """
     words = ", ".join((*modules, "flwr.clientapp"))
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**of_guest(), "PYTHONDONTWRITEBYTECODE": "1"}
     require(
         run(
             ["chroot", root, f"/{payload_module.PREFIX}/bin/python", "-c", f"import {words}"],
@@ -162,13 +214,21 @@ def _strip(root: Path, patterns: tuple[str, ...]) -> None:
 
 
 def _normalise(root: Path, epoch_s: int) -> int:
-    """Set every time stamp to the epoch; the mebibytes that the files occupy, rounded up."""
+    """Set every time stamp to the epoch; the mebibytes that the files occupy, rounded up.
+
+    A folder is counted by its names: how large it says it is depends on the file system that it lies on here.
+    """
     total_bytes = 0
     for folder, names, files in os.walk(root, topdown=False):
+        total_bytes += _in_blocks(sum(_ENTRY_BYTES + len(os.fsencode(name)) for name in (*files, *names)) or 1)
         for name in (*files, *names):
             path = Path(folder, name)
             os.utime(path, (epoch_s, epoch_s), follow_symlinks=False)
-            status = path.lstat()
-            total_bytes += -(-status.st_size // 4096) * 4096
+            if name in files or path.is_symlink():
+                total_bytes += _in_blocks(path.lstat().st_size)
     os.utime(root, (epoch_s, epoch_s))
     return -(-total_bytes // (1024 * 1024))
+
+
+def _in_blocks(size_bytes: int) -> int:
+    return -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES

@@ -10,6 +10,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
 from urllib.parse import quote
@@ -18,7 +19,9 @@ from flower_appliance.version import FLOWER_VERSION
 
 _NAMESPACE = uuid.UUID("0f10e000-7000-4000-8000-00000000cdc5")
 """Serial numbers are derived from the image's checksum below it: the same image has the same bill."""
-_SPDX = re.compile(r"[A-Za-z0-9.+-]+(?: (?:AND|OR|WITH) [A-Za-z0-9.+-]+)*")
+_SPDX = re.compile(r"\(*[A-Za-z0-9.+-]+\)*(?: (?:AND|OR|WITH) \(*[A-Za-z0-9.+-]+\)*)*")
+_NAME_CHARS = 60
+"""Of a licence's name in old metadata; what is longer is a licence's text."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -32,6 +35,8 @@ class Component:
     architecture: str = ""
     licence: str = ""
     """SPDX expression, where the metadata has one."""
+    licence_name: str = ""
+    """What older metadata says instead."""
 
     @property
     def purl(self) -> str:
@@ -76,7 +81,17 @@ def read_distribution(metadata: str) -> Component:
         name=fields["Name"],
         version=fields["Version"],
         licence=licence if _SPDX.fullmatch(licence) else "",
+        licence_name="" if licence else _licence_name(fields),
     )
+
+
+def _licence_name(fields: Message) -> str:
+    """What metadata before PEP 639 says: its classifiers, else the field License where it is a name and not a text."""
+    classifiers = [text for text in fields.get_all("Classifier", []) if text.startswith("License :: ")]
+    names = [text.rpartition(" :: ")[2] for text in classifiers if text != "License :: OSI Approved"]
+    text = fields.get("License", "").strip()
+    is_name = bool(text) and "\n" not in text and len(text) <= _NAME_CHARS and text.upper() != "UNKNOWN"
+    return "; ".join(names) or (text if is_name else "")
 
 
 def render_sbom(image: str, sha256: str, components: tuple[Component, ...], *, epoch_s: int) -> str:
@@ -118,4 +133,6 @@ def _component(component: Component) -> dict[str, object]:
     }
     if component.licence:
         entry["licenses"] = [{"expression": component.licence}]
+    elif component.licence_name:
+        entry["licenses"] = [{"license": {"name": component.licence_name}}]
     return entry
