@@ -62,3 +62,18 @@ def test_an_image_in_the_cache_is_taken_and_those_unused_for_a_day_are_forgotten
     )  # fmt: skip
     assert found == wanted
     assert {path.name for path in images.iterdir()} == {key, "in-use", ".half.partial-1"}
+
+
+def test_an_image_that_another_process_forgets_at_the_same_time_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "unused").mkdir()
+    os.utime(tmp_path / "unused", (0, 0))
+
+    def gone(folder: Path) -> None:
+        folder.rmdir()
+        raise FileNotFoundError(folder)
+
+    monkeypatch.setattr(cached, "remove_tree", gone)
+    cached._prune(tmp_path, now_s=time.time())
+    assert list(tmp_path.iterdir()) == []

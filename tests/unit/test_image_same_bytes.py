@@ -17,6 +17,7 @@ from flower_federation.imaging import rootfs
 from flower_federation.imaging.disk import DiskBuilder
 from flower_federation.imaging.payload import build_payload
 from flower_federation.imaging.surroundings import of_tools
+from flower_federation.imaging.wheelhouse import build_wheelhouse
 from flower_federation.processes import Finished, Runner
 
 RECIPE = recipes.load()
@@ -204,6 +205,29 @@ def test_the_environment_does_not_say_with_which_interpreter_it_was_installed(tm
     assert (flwr[0], caddy[0]) == ("../../../bin/flwr", "../../../bin/caddy")
     assert flwr[2] == str((long / "bin/flwr").stat().st_size)
     assert other == ["a,b.py", "sha256=y", "2"]
+
+
+def test_the_wheels_of_a_disk_can_be_read_by_every_user_of_the_guest_whatever_the_builders_umask_is(
+    tmp_path: Path,
+) -> None:
+    modes = []
+    (tmp_path / "lock").write_text("a==1 --hash=sha256:aa\n")
+
+    def act(argv: list[str], _env: Mapping[str, str]) -> None:
+        if "download" in argv:
+            wheels = Path(argv[argv.index("--dest") + 1])
+            wheels.mkdir(mode=0o700)
+            (wheels / "a-1-py3-none-any.whl").touch(mode=0o600)
+        else:
+            wheels, disk = Path(argv[argv.index("-d") + 1]), Path(argv[argv.index("-d") + 2])
+            modes.extend(oct(path.stat().st_mode & 0o777) for path in (wheels, *wheels.iterdir()))
+            disk.touch()
+
+    build_wheelhouse(
+        tmp_path / "lock", tmp_path / "wheels.img", label="wheels", python=Path("python"), python_version="3.13",
+        sources=(), run=runner(act), env={}, console=Console(stream=io.StringIO(), clock=lambda: 0.0, total=2),
+    )  # fmt: skip
+    assert modes == ["0o755", "0o644"]
 
 
 def resolve(folder: Path, interface: str, **variables: str) -> None:

@@ -173,7 +173,9 @@ def test_the_change_log_must_know_this_flower_version() -> None:
 
 def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="not empty"):
+    with pytest.raises(InputError, match=r"mine\.txt, which is not an empty folder"):
+        folder.write(tmp_path / "mine.txt", {})
+    with pytest.raises(InputError, match="not an empty folder"):
         folder.write(tmp_path, folder.files(PROJECT))
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -15,6 +15,7 @@ from typing import Any
 from flower_federation.console import Console
 from flower_federation.errors import InputError
 from flower_federation.imaging.checksums import sha256_of
+from flower_federation.imaging.payload import plain_modes
 from flower_federation.processes import Runner, require
 
 STEPS = 2
@@ -81,6 +82,8 @@ def build_wheelhouse(
                 reason="a wheel that is not exactly the list's would be refused by every VM",
                 remedy="see its message; lock the list for the image's Python and platform",
             )
+            # The folder's own mode becomes that of the disk's top folder.
+            plain_modes(wheels)
             files = sorted(wheels.iterdir())
             total = sum(file.stat().st_size for file in files)
             step.done(f"{len(files)} files, {total / 1e6:.1f} MB")

@@ -94,11 +94,11 @@ def write(folder: Path, content: Mapping[str, File]) -> None:
     """Write the files into a folder that is empty or not there.
 
     Raises:
-        InputError: Something is in it that would be mixed with ours.
+        InputError: It is a file, or something is in it that would be mixed with ours.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(
-            given=f"{folder}, which is not empty",
+            given=f"{folder}, which is not an empty folder",
             rule="--output is a folder that is empty or not there yet",
             reason="a file of an older version would stay among the new ones",
             remedy="name another folder, or remove this one",
