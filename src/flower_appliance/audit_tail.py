@@ -23,7 +23,7 @@ class Place:
     """The end of a line that was read."""
 
     log: str
-    """Digest of the file's first line."""
+    """Digest of the file's first line, or of its first MiB."""
     end: int
     """Byte after the line."""
 
@@ -97,7 +97,9 @@ def _identity(stream: BinaryIO) -> str:
     """What a file is known by; empty while it has no whole line."""
     stream.seek(0)
     first = stream.readline(_MOST_FIRST_LINE_BYTES)
-    return sha256(first).hexdigest()[:16] if first.endswith(b"\n") else ""
+    # A longer line is known by its beginning: a file that nobody knew would be passed over, and all that is in it.
+    whole = first.endswith(b"\n") or len(first) == _MOST_FIRST_LINE_BYTES
+    return sha256(first).hexdigest()[:16] if whole else ""
 
 
 def _lines(stream: BinaryIO, start: int) -> Iterator[tuple[bytes, int]]:

@@ -11,11 +11,13 @@ import json
 import os
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,53 @@ def test_a_researcher_runs_lists_and_stops_his_own_run_and_nobody_elses(lab: Con
     assert lines(lab, 1, name="Ada", action="connect")[0]["outcome"] == "done"
     assert lines(lab, 1, name="Ada", action="unregister")[0]["outcome"] == "refused"
     print(f"connect open after {opened_s:.1f} s, flwr stop took {stopped_s:.1f} s")
+
+
+def test_no_form_of_a_request_makes_another_persons_run_ones_own(lab: ControlLab) -> None:
+    start = f"POST /v1/control/stop-run HTTP/1.1\r\nHost: {lab.address}\r\nContent-Type: application/protobuf\r\n"
+    body = b"\x08\x2a"
+    oper = "X-Subject: CN=Op,OU=operator,O=hospitals\r\n"
+    sized, chunked = "Content-Length: 2\r\n", "Transfer-Encoding: chunked\r\n"
+    chunks = b"2\r\n" + body + b"\r\n0\r\n"
+    padded = b"\x12\xc0\x02" + b"x" * 320 + body
+    forms = {
+        "chunks": f"{start}{chunked}Connection: close\r\n\r\n".encode() + chunks + b"\r\n",
+        "trailers": f"{start}{chunked}Trailer: X-Subject\r\nConnection: close\r\n\r\n".encode()
+        + chunks
+        + f"{oper}\r\n".encode(),
+        "two lengths": f"{start}{sized}{chunked}Connection: close\r\n\r\n".encode() + chunks + b"\r\n",
+        "another subject": f"{start}{sized}{oper}X-Request: CCo=\r\nConnection: close\r\n\r\n".encode() + body,
+        "headers of the hop": f"{start}{sized}Connection: X-Subject, X-Request, close\r\n\r\n".encode() + body,
+        "more than is read": f"{start}Content-Length: {len(padded)}\r\nConnection: close\r\n\r\n".encode() + padded,
+        "a second request": f"{start}Content-Length: 0\r\n\r\n{start}{sized}Connection: close\r\n\r\n".encode() + body,
+    }
+    certificate = lab.certificate("Mallory", "researcher")
+    with ThreadPoolExecutor() as pool:
+        answers = dict(zip(forms, pool.map(lambda form: exchange(certificate, form), forms.values()), strict=True))
+
+    assert {name: set(statuses(answer)) for name, answer in answers.items()} == {name: {403} for name in forms}
+    assert len(statuses(answers["a second request"])) == 2
+    told = lines(lab, len(forms) + 1, name="Mallory", action="stop")
+    assert {line["outcome"] for line in told} == {"refused"}
+
+
+def exchange(certificate: ControlCertificate, sent: bytes) -> bytes:
+    """Bytes through TLS, past every client; all that comes back until the gateway closes."""
+    host, port = certificate.endpoint.rsplit(":", 1)
+    context = tls_context(certificate.ca_certificate, identity=certificate.identity)
+    with (
+        socket.create_connection((host, int(port)), timeout=PATIENCE_S) as plain,
+        context.wrap_socket(plain, server_hostname=host) as tls,
+    ):
+        tls.sendall(sent)
+        found = b""
+        while piece := tls.recv(65_536):
+            found += piece
+        return found
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(found) for found in re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", answer)]
 
 
 def test_an_auditor_reads_and_changes_nothing(lab: ControlLab, tmp_path: Path) -> None:

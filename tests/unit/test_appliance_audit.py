@@ -273,3 +273,14 @@ def test_a_place_that_is_lost_is_told_once_and_reading_goes_on_from_the_oldest_l
     with pytest.raises(PlaceLostError):
         list(again.read())
     assert [line for line, _ in again.read()] == [b"two", b"three"]
+
+
+def test_a_file_that_begins_with_a_line_of_any_length_is_read_like_any_other(tmp_path: Path) -> None:
+    log = tmp_path / "gateway.log"
+    log.write_bytes(b"x" * (3 << 20) + b"\ntwo\n")
+
+    read = list(LogTail(log, None).read())
+    assert [line[:3] for line, _ in read] == [b"xxx", b"two"]
+    log.rename(tmp_path / "gateway-2026-11-24T12-00-00.000.log")
+    log.write_bytes(b"three\n")
+    assert [line for line, _ in LogTail(log, read[0][1]).read()] == [b"two", b"three"]
