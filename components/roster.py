@@ -166,7 +166,7 @@ def _read_node(zone: str, stack: str, entry: Any) -> Node:
         raise _malformed(stack, repr(entry)[:60])
     name, public_key, partition = (entry.get(key) for key in ("name", "public_key", "partition_id"))
     # Numbers of stack outputs come back as floats from the engine.
-    whole = isinstance(partition, int | float) and not isinstance(partition, bool) and partition == int(partition)
+    whole = isinstance(partition, int | float) and not isinstance(partition, bool) and partition % 1 == 0
     if not isinstance(name, str) or not isinstance(public_key, str) or not whole or not 0 <= partition < MAX_PARTITION:  # type: ignore[operator]
         raise _malformed(stack, repr(entry)[:60])
     if re.fullmatch(f"{re.escape(zone)}/{NODE}", name) is None:

@@ -76,6 +76,8 @@ def test_partitions_collide_across_zones_too() -> None:
         ([entry(0, partition_id=True)], "berlin/supernode-0"),
         ([entry(0, partition_id=0.5)], "berlin/supernode-0"),
         ([entry(0, partition_id=-1)], "berlin/supernode-0"),
+        ([entry(0, partition_id=float("inf"))], "berlin/supernode-0"),
+        ([entry(0, partition_id=float("nan"))], "berlin/supernode-0"),
         ([entry(0, name="paris/supernode-0")], "paris/supernode-0"),
         ([entry(0, name="berlin/supernode-00")], "berlin/supernode-00"),
         ([entry(0, name="berlin/süpernode-0")], "berlin/süpernode-0"),
