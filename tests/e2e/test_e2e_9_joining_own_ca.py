@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from flower_federation.rotation import served_certificate
+from flower_federation.rotation import fingerprint, served_certificate
 from tests.e2e.control_view import client_of_the_moment
 from tests.e2e.evidence import contexts, found_in, key_secret, marker, public_evidence, vm_keys
 from tests.e2e.organisations import (
@@ -24,6 +25,7 @@ from tests.e2e.organisations import (
     bring,
     bring_keys,
     come_together,
+    edit,
     invite,
     other_files,
     pin,
@@ -208,3 +210,30 @@ def test_the_keys_of_both_cas_were_given_to_nobody(organisations: Organisations,
     assert "serverKey" in organisations.centre.stack_file(CENTRAL).read_text()
     assert found_in(shown.encode(), secrets) == set()
     assert [path for path in files if found_in(path.read_bytes(), secrets)] == []
+
+
+def test_a_centre_that_gives_up_its_own_ca_makes_another_with_one_command_and_its_vm_makes_the_servers_key(
+    organisations: Organisations, measured: Measured
+) -> None:
+    centre = organisations.centre
+    edit(centre, r"  flower-federation:ca:\n(?:    \S+: \S+\n)+", "")
+    edit(centre, r"  flower-federation:(?:serverKey|bundleKey):\n    secure: .*\n", "")
+    refused = centre.federation("rotate", "server-certificate", stack=CENTRAL)
+    assert refused.returncode != 0
+    assert "run federation rotate ca --renew" in refused.text
+
+    started = time.monotonic()
+    renewed = centre.federation("rotate", "ca", "--renew", stack=CENTRAL)
+    assert renewed.returncode == 0, renewed.text
+    measured("own CA given up: the centre has the federation's", time.monotonic() - started)
+    outputs = centre.stack_outputs(CENTRAL)
+    organisations.trusted[:] = x509.load_pem_x509_certificates(outputs["ca_certificate"].encode())
+    measured("own CA given up: two zones told by new bundles", tell_zones(organisations))
+
+    centre.wait_online(centre.control(), NODES)
+    assert organisations.trusted[0].subject.rfc4514_string() == "CN=Flower federation CA,O=demo"
+    assert served(organisations) == fingerprint(outputs["server_certificate"])
+    view = ZoneView(centre.zones["madrid"])
+    (vm_id,) = view.vms()
+    keys = (view.guest(vm_id) / "etc/flower/certs").glob("server*.key")
+    assert [path.name for path in keys] == ["server-0.key"], "the given one is gone"
