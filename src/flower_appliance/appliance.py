@@ -1,7 +1,7 @@
 """The running appliance: applies the plan, keeps services running, proves readiness, says so. It decides no content.
 
-Everything that it must decide is in `plan`, `readiness`, `liveness` and `pace`; everything that it does is in `apply`,
-`supervisor` and `publisher`.
+Everything that it must decide is in `plan`, `readiness`, `liveness` and `pace`; everything that it does is in
+`configuring`, `supervisor` and `publisher`.
 """
 
 from __future__ import annotations
@@ -15,28 +15,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from flower_appliance.apply import Applied, apply, clear_obsolete, owner_of, remember
-from flower_appliance.audit_events import EVENTS_LOG, events_of, fingerprints, read_head, write_events
+from flower_appliance.apply import Applied, clear_obsolete, remember
+from flower_appliance.audit_events import read_head
 from flower_appliance.checks import Check
 from flower_appliance.childwatch import ChildWatch
-from flower_appliance.context import SuperNodeContext, read_asked, read_context
+from flower_appliance.configuring import ServiceFiles, answer_request, configure
+from flower_appliance.context import SuperNodeContext, read_context
 from flower_appliance.contextwatch import ContextWatch
-from flower_appliance.database import prepare_database
 from flower_appliance.enrolment import Enrolment, ask_enrolment, may_start
-from flower_appliance.errors import ApplianceError, OneGateError, PlanError, Problem
-from flower_appliance.files import write_if_changed
+from flower_appliance.errors import ApplianceError, OneGateError, Problem
 from flower_appliance.liveness import Liveness
-from flower_appliance.machine import LOGS, SUPERLINK_STATE, Machine
-from flower_appliance.onegate import OneGate, OwnVm
+from flower_appliance.machine import LOGS, Machine
+from flower_appliance.onegate import OneGate
 from flower_appliance.pace import ASK_ENROLMENT_S, FAILURES_TO_WITHDRAW, is_logged, is_told, pause_s
-from flower_appliance.places import is_mounted
-from flower_appliance.plan import SUPERNODE_UNIT, plan
-from flower_appliance.planned import File, Plan
-from flower_appliance.provisioning import Provisioning, not_mounted
-from flower_appliance.provisions import render_mount, state_mounts
+from flower_appliance.plan import SUPERNODE_UNIT
+from flower_appliance.planned import Plan
+from flower_appliance.provisioning import Provisioning
 from flower_appliance.publisher import Publisher, encoded
 from flower_appliance.readiness import Verdict, run_checks
-from flower_appliance.serverkey import ensure_request, held_keys
 from flower_appliance.services import Host, MakeServices, no_files
 from flower_appliance.supervisor import Finished, Listener, Program, Supervisor
 from flower_appliance.version import FLOWER_VERSION
@@ -60,7 +56,7 @@ class Appliance:
         onegate: OneGate | None,
         secrets: tuple[str, ...] = (),
         make_services: MakeServices | None = None,
-        service_files: Callable[[Plan], tuple[File, ...]] = no_files,
+        service_files: ServiceFiles = no_files,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -90,7 +86,8 @@ class Appliance:
         self._stopping = asyncio.Event()
         self._look = asyncio.Event()
         self._reconfigure = False
-        self._vm_name = ""
+        self._named = ""
+        """The VM's name that the plan was made for."""
         self._plan: Plan | None = None
         self._applied: Applied | None = None
         self._started_at = clock()
@@ -118,6 +115,7 @@ class Appliance:
         """Boot, and stay until asked to stop."""
         self._supervisor.begin()
         self._publisher.set({"FL_STATE": "starting", "FL_READY": "NO", "FL_VERSION": FLOWER_VERSION})
+        self._publisher.set({"FL_ERROR": "", "FL_NODE_ID": ""})  # of an earlier boot
         tasks: list[asyncio.Task[None]] = []
         try:
             await self._meet_onegate()
@@ -139,8 +137,9 @@ class Appliance:
         finally:
             for task in tasks:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    LOG.error("a part of the appliance had ended: %r", outcome)
             await self._supervisor.stop()
             self._publisher.set({"FL_STATE": "offline", "FL_READY": "NO"})
             await self._publisher.flush()
@@ -160,46 +159,42 @@ class Appliance:
         return working.result()
 
     async def _meet_onegate(self) -> None:
-        """Learn the VM's name, and take back what an earlier boot claimed."""
+        """Learn the VM's name, and take back what an earlier boot claimed; the publisher does it later otherwise."""
         if self._onegate is None:
             LOG.warning("no OneGate in this CONTEXT: attributes are written to this log only")
             return
-        vm: OwnVm | None = None
         try:
-            vm = await self._unless_stopped(self._onegate.own_vm)
+            await self._until_stopped(self._publisher.meet())
         except OneGateError as error:
             LOG.warning("%s", error)
-            return
-        self._vm_name = vm.name
-        self._publisher.found(vm.attributes)
-        stale = {"FL_ERROR": "", "FL_NODE_ID": ""}
-        self._publisher.set({**stale, "READY": "NO"} if vm.attributes.get("READY") == "YES" else stale)
 
     async def _configure(self) -> None:
         """CONTEXT -> plan -> machine. A CONTEXT that is refused leaves running services as they are."""
         try:
             context = read_context(self._guest.context_values(), now=self._now())
-            if isinstance(context, SuperNodeContext) and context.partition_id is None and not self._vm_name:
+            named = self._publisher.vm_name
+            if isinstance(context, SuperNodeContext) and context.partition_id is None and not named:
                 await self._meet_onegate()
-            machine = self._guest.machine(self._vm_name)
-            wanted = plan(context, machine, server_keys=held_keys(machine))
-            extra_files = self._service_files(wanted)
-            if not await self._on_its_volume(wanted, machine):
-                return
-            before = fingerprints(machine)
-            applied = await asyncio.to_thread(apply, wanted, machine, extra_files=extra_files)
-            if wanted.role == "superlink":
-                await self._ready_database(wanted, machine)
-                events = events_of(before, fingerprints(machine), applied.written)
-                write_events(machine.path(EVENTS_LOG), events, now=self._now(), owner=owner_of(wanted.user))
+                named = self._publisher.vm_name
+            configured = await configure(
+                context,
+                self._guest.machine(named),
+                services=self._supervisor,
+                service_files=self._service_files,
+                now=self._now(),
+            )
         except (ApplianceError, OSError) as error:
             if self._refusal != str(error):
                 LOG.error("%s", error)
             self._refusal = str(error)
-            answer = await asyncio.to_thread(self._answer_request)
+            answer = await asyncio.to_thread(answer_request, self._guest.context_values, self._machine())
             self._publisher.set({"FL_ERROR": encoded(self._refusal), "FL_READY": "NO", **answer})
             return
-        self._refusal = ""
+        if configured is None:
+            self.ask_to_stop()
+            return
+        self._refusal, self._named = "", named
+        wanted, applied = configured.plan, configured.applied
         if self._plan is not None and self._plan.awaits_certificate and not wanted.awaits_certificate:
             self._ready = False  # what was proven was that the machine works without its gateway
         LOG.info("plan for a %s: wrote %s", wanted.role, ", ".join(applied.written) or "nothing")
@@ -219,53 +214,9 @@ class Appliance:
         if not wanted.units_wait_for_checks and self._provisioning.is_done(wanted.provisions):
             await self._start_units()
 
-    def _answer_request(self) -> dict[str, str]:
-        """What is asked of the server's own key, although the rest of the CONTEXT is refused.
-
-        A certificate that has ended is such a rest, and the one that takes its place is made for this answer.
-        """
-        try:
-            asked = read_asked(self._guest.context_values())
-            machine = self._guest.machine(self._vm_name)
-            volumes = () if asked is None else state_mounts(asked.state_volume)
-            if asked is None or not all(is_mounted(machine.path(mount.where)) for mount in volumes):
-                return {}
-            request = ensure_request(machine, asked.key, owner=owner_of(machine.service_user))
-        except (ApplianceError, OSError) as error:
-            LOG.error("the signing request could not be answered: %s", error)
-            return {}
-        return {"FL_SERVER_CSR": encoded(request), "FL_SERVER_REQUEST": asked.key.answer}
-
-    async def _on_its_volume(self, wanted: Plan, machine: Machine) -> bool:
-        """Whether the state is where the plan wants it; where it was only mounted now, this program starts anew.
-
-        What systemd bound for this program before the mount would hide it (ReadWritePaths, systemd.exec(5)).
-        """
-        if all(is_mounted(machine.path(mount.where)) for mount in wanted.state):
-            return True
-        for mount in wanted.state:
-            path, text = machine.path(f"/etc/systemd/system/{mount.unit}"), render_mount(mount)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            await asyncio.to_thread(write_if_changed, path, text.encode(), mode=0o644)
-            failed = await self._supervisor.mount(mount.unit)
-            if failed:
-                raise PlanError([not_mounted(mount, failed)])
-        LOG.info("the volume for the state is mounted now; starting anew to see it")
-        self.ask_to_stop()
-        return False
-
-    async def _ready_database(self, wanted: Plan, machine: Machine) -> None:
-        """Before the SuperLink starts as another version than the one that used its database last."""
-        folder, stamp = machine.path(SUPERLINK_STATE), f"{self._now():%Y%m%dT%H%M%SZ}"
-        owner = owner_of(wanted.user)
-        decision = await asyncio.to_thread(prepare_database, folder, FLOWER_VERSION, stamp=stamp, owner=owner)
-        if decision.action != "keep":
-            LOG.warning("the database of another Flower version: %s %s", decision.action, decision.backup)
-
     async def _start_units(self) -> None:
         if self._plan is None or self._applied is None:
             return
-        machine = self._guest.machine(self._vm_name)
         changed = [name for name in self._applied.changed_units if self._supervisor.status(name).starts]
         if changed:
             LOG.info("restarting %s: its configuration changed", ", ".join(changed))
@@ -275,27 +226,44 @@ class Appliance:
             for name in self._applied.reloading_units
             if name not in changed and self._supervisor.status(name).starts
         ]
+        if SUPERNODE_UNIT in changed:
+            # Told by whatever runs it only a little later: until then nothing that the old process reached counts.
+            self._liveness = self._liveness.exited()
         await self._supervisor.reconcile(self._plan.units, changed=changed)
         for name in reloading:
             LOG.info("reloading %s: its files changed", name)
             if not await self._supervisor.reload(name):
                 await self._supervisor.restart(name)
-        remember(self._applied, machine)
+        machine = self._machine()
         try:
+            remember(self._applied, machine)
             clear_obsolete(self._plan, machine)
         except OSError as error:
-            LOG.error("what is no longer used stays where it is: %s", error)
+            LOG.error("what is no longer used stays, or services start anew with the next boot: %s", error)
         self._applied = replace(self._applied, changed_units=(), reloading_units=())
 
     async def _round(self) -> None:
-        """One look at everything that must hold."""
-        if self._plan is None:
+        """One look at everything that must hold; what cannot be looked at does not."""
+        try:
+            await self._look_at_everything()
+        except (ApplianceError, OSError) as error:
+            problem = Problem(
+                given=f"this machine could not be looked at ({error})",
+                rule="every check must come to an end",
+                reason="what is not proven may not be so",
+                remedy="Read appliance.log in /var/log/flower, and look at its disks; it is looked at again",
+            )
+            self._failed([problem])
+            self._publish_state()
+
+    async def _look_at_everything(self) -> None:
+        if self._plan is None or self._refusal or self._named != self._publisher.vm_name:
             # The clock, the disk, OneGate or the CONTEXT itself may have been put right meanwhile.
             await self._configure()
+        if self._plan is None or self._stopping.is_set():
             return
         if not self._provisioning.is_done(self._plan.provisions):
-            machine = self._guest.machine(self._vm_name)
-            missing = await self._until_stopped(self._provisioning.bring(self._plan.provisions, machine))
+            missing = await self._until_stopped(self._provisioning.bring(self._plan.provisions, self._machine()))
             if missing is not None:
                 self._failed([missing])
                 self._publish_state()
@@ -410,8 +378,11 @@ class Appliance:
         if self._liveness.node_id:
             attributes = {**attributes, "FL_NODE_ID": self._liveness.node_id}
         if self._plan is not None and self._plan.role == "superlink":
-            attributes = {**attributes, "FL_AUDIT_HEAD": read_head(self._guest.machine(self._vm_name))}
+            attributes = {**attributes, "FL_AUDIT_HEAD": read_head(self._machine())}
         self._publisher.set(attributes)
+
+    def _machine(self) -> Machine:
+        return self._guest.machine(self._named)
 
     def _on_start(self, unit: str) -> None:
         if unit == SUPERNODE_UNIT:

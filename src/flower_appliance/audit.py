@@ -95,6 +95,8 @@ class AuditService:
         self._federation = federation
         self._now = now
         self._show = show
+        self._failure: OSError | None = None
+        """What went wrong while a question was answered; nothing is written after it."""
         self._tails = {
             "appliance": LogTail(events_log, file.place("appliance")),
             "gateway": LogTail(gateway_log, file.place("gateway")),
@@ -108,17 +110,25 @@ class AuditService:
         """
         server = await asyncio.start_server(self._serve, host, port, limit=_MOST_QUESTION_BYTES)
         async with server:
-            while True:
+            while self._failure is None:
                 self.catch_up()
                 await asyncio.sleep(POLL_S)
+        raise self._failure
 
     def catch_up(self) -> None:
-        """Put everything that the logs hold into the chain."""
+        """Put everything that the logs hold into the chain.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
         for name, tail in self._tails.items():
             try:
                 self._read(name, tail)
             except PlaceLostError:
-                reason = f"the {name}'s log was rotated away before it was read to its end: lines may be missing"
+                reason = (
+                    f"the {name}'s log was rotated away, or cut off, where it was read last: lines may be missing, and "
+                    "lines of before may follow a second time"
+                )
                 self._append([(Fact(time=self._now(), action="gap", outcome=FAILED, reason=reason), None)])
                 self._read(name, tail)
 
@@ -143,7 +153,11 @@ class AuditService:
             self._show(line)
 
     async def answer(self, subject: str, request: bytes) -> Answer:
-        """`may_stop`, after a short wait where the run is not known yet."""
+        """`may_stop`, after a short wait where the run is not known yet.
+
+        Raises:
+            OSError: the disk does not take the audit.
+        """
         deadline = asyncio.get_running_loop().time() + WAIT_FOR_START_S
         while True:
             self.catch_up()
@@ -160,6 +174,8 @@ class AuditService:
             await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError) as error:
             LOG.warning("a question was not understood: %s", error)
+        except OSError as error:
+            self._failure = error
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):

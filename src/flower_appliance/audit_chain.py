@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -123,13 +123,20 @@ def beginning(line: str) -> Head | None:
     return Head(seq=content["seq"] - 1, hash=content["prev"]) if content["seq"] > 1 else None
 
 
-def check_chain(lines: Iterable[str], *, published: Head | None = None, after: Head | None = None) -> Verdict:
+def check_chain(
+    lines: Iterable[str],
+    *,
+    published: Head | None = None,
+    after: Head | None = None,
+    each: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> Verdict:
     """Look at a whole chain.
 
     Args:
         lines: without line ends, from the first.
         after: the line that the first one must follow, where those before it are kept elsewhere.
         published: a head that was seen outside of the machine at some time; the chain must contain it.
+        each: is given every line's content, in order, as long as nothing was found.
 
     Returns:
         Every place where the chain does not hold, not only the first.
@@ -147,6 +154,8 @@ def check_chain(lines: Iterable[str], *, published: Head | None = None, after: H
             continue
         faults += _link_faults(number, content, head)
         head = Head(seq=content["seq"], hash=content["hash"])
+        if not faults:
+            each(content)
         if published is not None and head.seq == published.seq:
             seen = True
             if head.hash != published.hash:

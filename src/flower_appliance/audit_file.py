@@ -10,8 +10,10 @@ away keeps the head of the last of them, from which the rest can be verified.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -20,11 +22,12 @@ from typing import Any
 
 from flower_appliance.audit_chain import Head, beginning, check_chain, extend, read_line
 from flower_appliance.audit_facts import DONE, FAILED, Fact
-from flower_appliance.audit_segments import older_segments, segment_path
+from flower_appliance.audit_segments import segment_path, segments
 from flower_appliance.audit_tail import Place
 from flower_appliance.files import write_file
 
 _CHAIN_MODE, _HEAD_MODE = 0o600, 0o640
+_BACK_BYTES = 1 << 16
 MOST_BYTES = 16 << 20
 """Size at which a file is full: about 30,000 lines, which are verified in about a second."""
 
@@ -63,6 +66,7 @@ class AuditFile:
         self._first = 1
         self._places: dict[str, Place] = {}
         self._starters: dict[str, str] = {}
+        self._failed = False
         broken = self._load()
         self._descriptor = self._open()
         if broken:
@@ -86,10 +90,19 @@ class AuditFile:
         """Write facts in one go, and to the disk; the lines that they became.
 
         Raises:
-            OSError: the disk does not take them. The chain must be opened anew then.
+            OSError: the disk does not take them, or did not take earlier ones. The chain must be opened anew then: what
+                is on the disk is not what is known here.
         """
+        if self._failed:
+            raise OSError(errno.EIO, "an earlier line was not written: the audit must be opened anew", str(self._path))
         if not facts:
             return []
+        self._failed = True
+        lines = self._append(facts)
+        self._failed = False
+        return lines
+
+    def _append(self, facts: Sequence[tuple[Fact, Origin | None]]) -> list[str]:
         lines: list[str] = []
         for fact, origin in facts:
             line, self._head = extend(self._head, {**fact.content(), "from": _origin(origin)})
@@ -130,40 +143,58 @@ class AuditFile:
         told = Fact(
             time=self._now(), action="rotate-audit", outcome=DONE, reason=f"the lines before are in {full.name}"
         )
-        return self.append([(told, None)])
+        return self._append([(told, None)])
 
     def _load(self) -> str:
-        """Read what is there; what is wrong with it, where it had to be set aside."""
-        files = {path: path.read_bytes() for path in older_segments(self._path)}
-        try:
-            raw = self._path.read_bytes()
-        except FileNotFoundError:
-            raw = b""
-        else:
-            files[self._path] = raw[: raw.rfind(b"\n") + 1]
-            if len(files[self._path]) < len(raw):
-                # A write that a crash cut off. What it was made from is read again, since no line says that it was.
-                os.truncate(self._path, len(files[self._path]))
-        whole = b"".join(files.values())
-        lines = whole.decode("ascii", errors="replace").splitlines()
+        """Read what is there; what is wrong with it, where it had to be set aside.
+
+        Line by line: an audit of years is larger than the memory that this service is given.
+        """
+        self._cut_off_half_a_line()
+        files = segments(self._path)
+        whole, newest = sha256(), 0
+
+        def lines() -> Iterator[str]:
+            nonlocal newest
+            for path in files:
+                newest = 0
+                with path.open("rb") as stream:
+                    for raw in stream:
+                        whole.update(raw)
+                        newest += path == self._path
+                        yield raw.decode("ascii", errors="replace").removesuffix("\n")
+
         # Old files may have been moved away; that this is so in good order, federation audit verify looks at.
-        verdict = check_chain(lines, after=beginning(lines[0]) if lines else None)
+        verdict = check_chain(lines(), after=_first_follows(files), each=self._learn)
         if not verdict.intact:
+            self._places, self._starters = {}, {}
             fault, when = verdict.faults[0], f"{self._now():%Y%m%dT%H%M%SZ}"
             asides = [path.rename(path.with_name(f"{path.name}.broken-{when}")) for path in files]
             kept = ", ".join(aside.name for aside in asides)
-            return f"line {fault.line}: {fault.what}; kept as {kept}, sha256 {sha256(whole).hexdigest()}"
+            return f"line {fault.line}: {fault.what}; kept as {kept}, sha256 {whole.hexdigest()}"
         self._head = verdict.head
-        newest = files.get(self._path, b"").count(b"\n")
         self._first = (verdict.head.seq if verdict.head is not None else 0) - newest + 1
-        for line in lines:
-            self._learn(read_line(line))
         return ""
+
+    def _cut_off_half_a_line(self) -> None:
+        """A write that a crash cut off. What it was made from is read again, since no line says that it was."""
+        with contextlib.suppress(FileNotFoundError), self._path.open("rb+") as stream:
+            end = keep = stream.seek(0, os.SEEK_END)
+            while keep:
+                start = max(0, keep - _BACK_BYTES)
+                stream.seek(start)
+                found = stream.read(keep - start).rfind(b"\n")
+                if found >= 0:
+                    keep = start + found + 1
+                    break
+                keep = start
+            if keep < end:
+                stream.truncate(keep)
 
     def _learn(self, content: dict[str, Any]) -> None:
         origin, actor = content.get("from"), content.get("actor")
         if isinstance(origin, dict):
-            self._places[origin["log"]] = Place(log=origin["file"], end=origin["end"])
+            self._places[origin["log"]] = Place(log=origin["file"], end=origin["end"], line=origin.get("line", ""))
         if content["action"] == "run" and content["outcome"] == DONE and isinstance(actor, dict):
             self._starters[content["run"]] = actor["name"]
 
@@ -174,4 +205,14 @@ class AuditFile:
 def _origin(origin: Origin | None) -> dict[str, Any] | None:
     if origin is None:
         return None
-    return {"log": origin.log, "file": origin.place.log, "end": origin.place.end}
+    return {"log": origin.log, "file": origin.place.log, "end": origin.place.end, "line": origin.place.line}
+
+
+def _first_follows(files: Sequence[Path]) -> Head | None:
+    """What the first line of all says that it follows."""
+    for path in files:
+        with path.open("rb") as stream:
+            first = stream.readline().decode("ascii", errors="replace").removesuffix("\n")
+        if first:
+            return beginning(first)
+    return None

@@ -1,7 +1,8 @@
 """Reads a growing log that is rotated, from a place that survives restarts. It does not know what the lines mean.
 
-A file is known by its first line, which keeps through a rename, and a place in it by the byte after a line. What has no
-line end yet is not there yet.
+A file is known by its first line, which keeps through a rename, and a place in it by the byte after a line and by that
+line. What has no line end yet is not there yet. A machine that loses its power may lose the end of a log that was read
+already: the line tells, however far the log has grown again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import BinaryIO
 _CHUNK_BYTES = 1 << 20
 _MOST_FIRST_LINE_BYTES = 1 << 20
 _LOOKS = 5
+_BACK_BYTES = 1 << 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +28,12 @@ class Place:
     """Digest of the file's first line, or of its first MiB."""
     end: int
     """Byte after the line."""
+    line: str = ""
+    """Digest of the line; empty in an audit of before 2026-11-24, and then not looked at."""
 
 
 class PlaceLostError(Exception):
-    """The file that a place lies in is not there any more: lines after it may have gone with it."""
+    """The line that a place lies after is not there any more: lines after it may have gone with it."""
 
 
 class LogTail:
@@ -54,7 +58,7 @@ class LogTail:
             for stream, log in self._unread(open_files):
                 start = self._place.end if self._place is not None and self._place.log == log else 0
                 for line, end in _lines(stream, start):
-                    self._place = Place(log=log, end=end)
+                    self._place = Place(log=log, end=end, line=_digest(line))
                     yield line, self._place
         self._seen = now
 
@@ -76,9 +80,9 @@ class LogTail:
         files = [(stream, log) for stream in streams if stream is not None and (log := _identity(stream))]
         if self._place is None:
             return files
-        logs = [log for _, log in files]
-        if self._place.log in logs:
-            return files[logs.index(self._place.log) :]
+        for number, (stream, log) in enumerate(files):
+            if log == self._place.log and _is_after_its_line(stream, self._place):
+                return files[number:]
         self._place = None
         raise PlaceLostError
 
@@ -94,12 +98,33 @@ def _open(path: Path, open_files: contextlib.ExitStack) -> BinaryIO | None:
 
 
 def _identity(stream: BinaryIO) -> str:
-    """What a file is known by; empty while it has no whole line."""
+    """What a file is known by; empty while it has no whole line.
+
+    Of a longer line the beginning does: whoever sends a request with an endless path must not hide what follows it.
+    """
     stream.seek(0)
     first = stream.readline(_MOST_FIRST_LINE_BYTES)
-    # A longer line is known by its beginning: a file that nobody knew would be passed over, and all that is in it.
-    whole = first.endswith(b"\n") or len(first) == _MOST_FIRST_LINE_BYTES
-    return sha256(first).hexdigest()[:16] if whole else ""
+    return _digest(first) if first.endswith(b"\n") or len(first) == _MOST_FIRST_LINE_BYTES else ""
+
+
+def _digest(line: bytes) -> str:
+    return sha256(line).hexdigest()[:16]
+
+
+def _is_after_its_line(stream: BinaryIO, place: Place) -> bool:
+    """Whether the bytes before a place are the line that was read."""
+    if not place.line:
+        return True
+    start, before = place.end - 1, b""
+    stream.seek(start)
+    if stream.read(1) != b"\n":
+        return False
+    while start and b"\n" not in before:
+        size = min(start, _BACK_BYTES)
+        start -= size
+        stream.seek(start)
+        before = stream.read(size) + before
+    return _digest(before.rpartition(b"\n")[2]) == place.line
 
 
 def _lines(stream: BinaryIO, start: int) -> Iterator[tuple[bytes, int]]:

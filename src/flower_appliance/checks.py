@@ -49,6 +49,14 @@ class ChildCheck:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuditCheck:
+    """The audit service answers, so that what is done through the Control API is written down."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnrolmentQuestion:
     """Where to ask whether the node's key is enrolled, before services start that are of no use otherwise."""
 
@@ -70,4 +78,4 @@ class CudaCheck:
     devices: tuple[str, ...]
 
 
-Check = CudaCheck | KeyCheck | DataCheck | HandshakeCheck | HealthCheck | ChildCheck
+Check = CudaCheck | KeyCheck | DataCheck | HandshakeCheck | HealthCheck | ChildCheck | AuditCheck

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -30,7 +31,7 @@ from flower_appliance.planned import describe, systemd_files
 from flower_appliance.redaction import RedactingFilter, Redactor
 from flower_appliance.serverkey import held_keys
 from flower_appliance.services import Host, Services
-from flower_appliance.shellvars import parse_assignments
+from flower_appliance.shellvars import read_assignments
 from flower_appliance.supervisor import Listener
 from flower_appliance.systemd import Systemd
 
@@ -116,8 +117,12 @@ def _onegate_ca(guest: Host, values: Mapping[str, str]) -> Path | None:
     if not raw:
         return None
     path = guest.machine("").path(ONEGATE_CA)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, raw, mode=0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, raw, mode=0o644)
+    except OSError as error:
+        # What was written before may be there; if not, OneGate's calls fail and say so.
+        LOG.error("OneGate's CA was not written: %s", error)
     return path
 
 
@@ -137,12 +142,14 @@ class _FileHandler(logging.Handler):
         self._log = RotatingLog(path, most_bytes=2_000_000, keep=2)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._log.write(self.format(record))
+        # The line is on the console, too; whoever logs must not fail because a disk is full.
+        with contextlib.suppress(OSError):
+            self._log.write(self.format(record))
 
 
 def _plan(arguments: argparse.Namespace) -> int:
     try:
-        values = parse_assignments(arguments.context.read_text())
+        values = read_assignments(arguments.context)
     except OSError as error:
         raise ApplianceError(f"{arguments.context} cannot be read: {error.strerror}. Give a context.sh.") from error
     context = read_context(values, now=datetime.now(UTC))

@@ -171,7 +171,7 @@ def _common(fields: Fields, now: datetime) -> _Common:
             zone=fields.name("FL_ZONE", "node names start with the zone's name"),
             ca_pem=_text(ca_raw),
             ca_fingerprint=wanted,
-            revision=fields.text("FL_CONTEXT_REVISION"),
+            revision=fields.echo("FL_CONTEXT_REVISION"),
             log_level=fields.choice("FL_LOG_LEVEL", LOG_LEVELS, "Flower knows these levels", default="INFO"),
             project_url=fields.url("FL_PROJECT_URL") or PROJECT_URL_DEFAULT,
             onegate_endpoint=fields.url("ONEGATE_ENDPOINT"),
@@ -269,7 +269,7 @@ def _own_key(fields: Fields) -> Wanted | None:
                 )
         return None
     return Wanted(
-        names=names, organization=fields.text("FL_FEDERATION"), epoch=epoch, answer=fields.text("FL_SERVER_REQUEST")
+        names=names, organization=fields.text("FL_FEDERATION"), epoch=epoch, answer=fields.echo("FL_SERVER_REQUEST")
     )
 
 

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from flower_appliance import pem
-from flower_appliance.fields import CONTEXT_PLACE, Fields
+from flower_appliance.fields import CONTEXT_PLACE, Fields, split_url
 
 DEMO_PATH = "/usr/share/flower/demo"
 """Where the image keeps the demo set."""
@@ -29,6 +28,7 @@ _BESIDE = ("PATH", "SHA256", "CA")
 _MOUNTABLE = ("/srv/", "/mnt/", "/media/")
 _NFS = re.compile(r"(?P<host>[A-Za-z0-9.-]{1,253}):(?P<export>/[A-Za-z0-9._/+@-]*)")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASS|USER")
 _WHY = "a node without data has nothing to train on"
 
 
@@ -80,6 +80,7 @@ def read_data(fields: Fields) -> Data:
                 f"this appliance takes {', '.join(f'FL_DATA_{each}' for each in (*_BESIDE, *_NAMES))}",
                 "a way of bringing in data that is ignored would train on nothing, or on something else",
                 f"Correct or remove {name} in {CONTEXT_PLACE}",
+                secret=bool(_SECRET.search(name)),
             )
     for name in given[1:]:
         fields.refuse(
@@ -87,6 +88,7 @@ def read_data(fields: Fields) -> Data:
             f"it excludes FL_DATA_{given[0]}",
             "data comes in one way, and which of two was used would be anybody's guess",
             f"Remove one of the two from {CONTEXT_PLACE}",
+            secret=name == "URL",
         )
     way = given[0] if given else ""
     for name in ("SHA256", "CA") if way != "URL" else ():
@@ -158,7 +160,7 @@ def _nfs(fields: Fields) -> NfsExport:
 
 def _download(fields: Fields) -> Download:
     url = fields.text("FL_DATA_URL")
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         fields.refuse(
             "FL_DATA_URL",

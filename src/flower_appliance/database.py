@@ -7,6 +7,8 @@ costs nothing; the database is never changed while a SuperLink runs, because the
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -21,6 +23,8 @@ DATABASE = "state.db"
 MARKER = "version"
 BACKUPS = "backups"
 KEPT_BACKUPS = 3
+_MOST_VERSION = 64
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.]{0,31}")
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
 Action = Literal["keep", "back up", "restore", "refuse"]
@@ -65,10 +69,15 @@ def prepare_database(folder: Path, version: str, *, stamp: str, owner: Owner | N
         owner: The services' user.
 
     Raises:
-        DatabaseError: It was used by a newer version and there is no backup of this one's, or it is damaged.
+        DatabaseError: It was used by a newer version and there is no backup of this one's, or it is damaged, or a link
+            stands where it or its backups belong.
         OSError: The disk is full or refuses.
     """
     database, backups = folder / DATABASE, folder / BACKUPS
+    # The services' user owns the folder, and runs apps of others in it; on a machine of its own, root works here.
+    for path in (folder, database, backups, *(backups.glob("*.db") if not backups.is_symlink() else ())):
+        if path.is_symlink():
+            raise DatabaseError(str(_link(path)))
     used_by = _text(folder / MARKER) if database.exists() else ""
     names = sorted(path.name for path in backups.glob("state-*.db")) if backups.is_dir() else []
     decision = decide(used_by, version, names)
@@ -112,10 +121,14 @@ def _copy(source: Path, target: Path, owner: Owner | None) -> None:
 
 
 def _text(path: Path) -> str:
+    """The version in a marker; empty where there is none, or where it is anything else: it becomes part of a path."""
     try:
-        return path.read_text(encoding="ascii").strip()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return ""
+    with os.fdopen(descriptor, "rb") as stream:
+        text = stream.read(_MOST_VERSION).decode("ascii", errors="replace").strip()
+    return text if _VERSION.fullmatch(text) else ""
 
 
 def _ordered(version: str) -> tuple[int, ...]:
@@ -129,6 +142,15 @@ def _too_new(used_by: str, version: str) -> Problem:
         reason="Flower migrates forward only, and there is no backup that this version made",
         remedy=f"Use an image with Flower {used_by}, or put a backup of Flower {version} into the folder backups as "
         f"state-{version}-<time>.db",
+    )
+
+
+def _link(path: Path) -> Problem:
+    return Problem(
+        given=f"{path} is a link",
+        rule="the database, its backups and their folders are files and folders of their own",
+        reason="who could make a link there would have the administrator of this machine write where it leads",
+        remedy=f"Look where it leads and who made it (ls -l {path}), and remove it; the SuperLink starts then",
     )
 
 

@@ -61,6 +61,10 @@ class PlanError(ApplianceError):
 class NodeKeyError(ApplianceError):
     """The node's private key exists but is not an EC key in OpenSSH format."""
 
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
 
 class ImageError(ApplianceError):
     """The environment lacks what the image's command needs."""

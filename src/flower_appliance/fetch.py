@@ -52,7 +52,8 @@ def fetch(wanted: Fetch, folder: Path, *, owner: Owner | None, stop: threading.E
             _download(wanted, work, work / "content", stop)
     except _RefusedError as error:
         return error.problem
-    except (OSError, requests.RequestException, tarfile.TarError) as error:
+    # ValueError: a server may answer with a redirect to what is no URL.
+    except (OSError, ValueError, requests.RequestException, tarfile.TarError) as error:
         return Problem(
             given=f"{_shown(wanted.url)} could not be fetched ({_cause(error)})",
             rule="it must be a file that can be downloaded and unpacked",
@@ -85,7 +86,7 @@ def _download(wanted: Fetch, incoming: Path, content: Path, stop: threading.Even
         with tarfile.open(file) as archive:
             unpack(archive, content)
     else:
-        file.rename(content / (Path(unquote(urlsplit(wanted.url).path)).name or "data"))
+        file.rename(content / _file_name(wanted.url))
 
 
 def _chunks(wanted: Fetch, incoming: Path) -> Iterator[bytes]:
@@ -118,10 +119,16 @@ def _chunks(wanted: Fetch, incoming: Path) -> Iterator[bytes]:
     raise requests.TooManyRedirects(f"more than {MOST_REDIRECTS} redirects")
 
 
+def _file_name(url: str) -> str:
+    """The last part of a URL's path, without what no file name should hold."""
+    name = "".join(letter if letter.isprintable() else "-" for letter in Path(unquote(urlsplit(url).path)).name)
+    return name if name.strip(".") else "data"
+
+
 def _shown(url: str) -> str:
-    """A URL without its query, which may be a signature."""
+    """A URL without its query, which may be a signature, and without the name and password that a redirect may hold."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _cause(error: Exception) -> str:

@@ -12,7 +12,9 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from flower_appliance.errors import Problem
 
@@ -23,6 +25,8 @@ CONTEXT_PLACE = "the CONTEXT section of the VM template"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _GUEST_PATH = re.compile(r"/[A-Za-z0-9._/+@ -]*")
+_ECHO = re.compile(r"[A-Za-z0-9+/=._:@-]{1,255}")
+_URL = re.compile(r"[!-~]+")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}")
 INT_MAX = 2**31 - 1
 
@@ -116,7 +120,7 @@ class Fields:
             return None
         try:
             return parse(raw)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             self.refuse(
                 name,
                 f"decoded, it must be {what}",
@@ -205,11 +209,11 @@ class Fields:
     def guest_path(self, name: str, why: str) -> str:
         """An absolute path without `..`, quotes or control characters."""
         value = self.required(name, why)
-        if value and (not _GUEST_PATH.fullmatch(value) or ".." in value.split("/")):
+        if value and (not _GUEST_PATH.fullmatch(value) or {".", ".."} & set(value.split("/"))):
             self.refuse(
                 name,
-                "it must be an absolute path of letters, digits, spaces and ._+@- without '..'",
-                "it is passed on in Flower's node configuration, which has no way to escape quotes",
+                "it must be an absolute path of letters, digits, spaces and ._+@- without '.' and '..'",
+                "Flower's node configuration has no way to escape quotes, and systemd names a mount by its plain path",
                 f"Mount the data at a plain path and set {name} to it in {CONTEXT_PLACE}",
             )
             return ""
@@ -218,15 +222,39 @@ class Fields:
     def url(self, name: str) -> str:
         """An http or https URL, or nothing."""
         value = self.text(name)
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+        parts = split_url(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
             self.refuse(
                 name,
-                "it must be an http or https URL",
+                "it must be an http or https URL, of ASCII characters without spaces",
                 "it is contacted, or shown to people, as it is",
                 f"Correct {name} in {CONTEXT_PLACE}",
             )
             return ""
         return value
+
+    def echo(self, name: str) -> str:
+        """A word that is written back through OneGate as it is, or nothing."""
+        value = self.text(name)
+        if value and not _ECHO.fullmatch(value):
+            self.refuse(
+                name,
+                "it must be 1 to 255 letters, digits or characters of +/=._:@-",
+                "it is written back through OneGate, which mangles other characters",
+                f"Let the stack set {name}, or remove it from {CONTEXT_PLACE}",
+            )
+            return ""
+        return value
+
+
+def split_url(text: str) -> SplitResult:
+    """A URL's parts; those of no URL, without scheme and host, where it is none."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # looked at only when it is asked for
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts if _URL.fullmatch(text) else SplitResult("", "", "", "", "")
 
 
 def _is_host(value: str, *, bracketed: bool) -> bool:

@@ -40,6 +40,8 @@ LOOPBACK_NAME = "localhost"
 CONTROL_LOG = f"{LOGS}/gateway-control.log"
 """Every request to the Control port, and every TLS handshake that failed; the audit is made from it."""
 
+MOST_HEADER_BYTES = 32_768
+
 # Calls of an authenticated SuperNode in flwr 1.41.0. register-node and unregister-node are missing on purpose: only
 # nodes without authentication use them, and enrolment is the Control API's business.
 FLEET_CALLS = (
@@ -110,6 +112,9 @@ def _server(listen: str, routes: list[Json]) -> Json:
             {"protocol_min": "tls1.2", "certificate_selection": {"any_tag": [_CERTIFICATE_TAG]}}
         ],
         "read_header_timeout": "10s",
+        # Flower's are below 1 KiB. The path is a part of this and stands in the log that the audit is made from: nobody
+        # shall fill that, without a certificate, faster than it is read (Caddy's own limit is 1 MiB).
+        "max_header_bytes": MOST_HEADER_BYTES,
         "idle_timeout": "5m",
         "logs": {},
         "routes": routes,

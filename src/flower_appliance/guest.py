@@ -14,7 +14,7 @@ from pathlib import Path
 from flower_appliance.errors import ApplianceError, Problem
 from flower_appliance.machine import Machine
 from flower_appliance.onegate import OneGateAccess
-from flower_appliance.shellvars import parse_assignments
+from flower_appliance.shellvars import read_assignments
 
 _VARIABLES = ("VM_ID", "VM_ROOT", "VM_CONTEXT", "VM_ADDRESS")
 
@@ -71,7 +71,7 @@ class Guest:
             ContextSyntaxError: context.sh is not a list of assignments.
             OSError: it cannot be read.
         """
-        return parse_assignments((self.context_folder / "context.sh").read_text())
+        return read_assignments(self.context_folder / "context.sh")
 
     def token(self) -> str:
         """The OneGate token; empty where the VM has none."""

@@ -52,29 +52,43 @@ class LevelGate:
 
 
 class RotatingLog:
-    """An append-only file of lines; `<name>.1` is the youngest of the files before it."""
+    """An append-only file of lines; `<name>.1` is the youngest of the files before it.
+
+    It is opened by the first line, and again by the next one where something failed: a disk that was full for a while
+    costs the lines of that while and no more.
+    """
 
     def __init__(self, path: Path, *, most_bytes: int = 10_000_000, keep: int = 3) -> None:
         self._path = path
         self._most_bytes = most_bytes
         self._keep = keep
-        self._open()
+        self._descriptor: int | None = None
+        self._size = 0
 
     def write(self, line: str) -> None:
-        """Append one line, rotating first where it would not fit."""
+        """Append one line, rotating first where it would not fit.
+
+        Raises:
+            OSError: the file system does not take it.
+        """
         raw = line.encode("utf-8", errors="replace") + b"\n"
+        descriptor = self._open() if self._descriptor is None else self._descriptor
         if self._size and self._size + len(raw) > self._most_bytes:
             self._rotate()
-        self._size += os.write(self._descriptor, raw)
+            descriptor = self._open()
+        self._size += os.write(descriptor, raw)
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
-    def _open(self) -> None:
+    def _open(self) -> int:
         # Never through a link: on a machine of its own root writes here, and the gateway's user may write, too.
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o640)
-        self._size = os.fstat(self._descriptor).st_size
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o640)
+        self._descriptor, self._size = descriptor, os.fstat(descriptor).st_size
+        return descriptor
 
     def _rotate(self) -> None:
         self.close()
@@ -83,7 +97,6 @@ class RotatingLog:
             younger = self._numbered(number - 1) if number > 1 else self._path
             if younger.exists():
                 younger.replace(older)
-        self._open()
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from flower_appliance.errors import ApplianceError, Problem
 from flower_appliance.machine import Machine
-from flower_appliance.shellvars import parse_assignments
+from flower_appliance.shellvars import read_assignments
 
 PLACES = (
     "/run/flower/context/context.sh",
@@ -84,7 +84,7 @@ class MachineGuest:
             ContextSyntaxError: context.sh is not a list of assignments.
             OSError: it cannot be read.
         """
-        return parse_assignments(self.context_file.read_text())
+        return read_assignments(self.context_file)
 
     def token(self) -> str:
         """The OneGate token; empty where the VM has none."""

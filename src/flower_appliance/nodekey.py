@@ -25,6 +25,7 @@ def ensure_node_key(path: Path, *, epoch: int = 0, owner: Owner | None = None) -
 
     Raises:
         NodeKeyError: a file is there that is not such a key. It is not overwritten: the key may be enrolled.
+        OSError: the file system refuses.
     """
     if not path.exists() or epoch > _epoch_of(path):
         key = ec.generate_private_key(ec.SECP384R1())
@@ -66,14 +67,15 @@ def load_node_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """
     try:
         key = serialization.load_ssh_private_key(path.read_bytes(), password=None)
-    except (ValueError, UnsupportedAlgorithm, OSError) as error:
-        raise NodeKeyError(str(_refusal(path, type(error).__name__))) from error
+    except (ValueError, TypeError, UnsupportedAlgorithm, OSError) as error:  # TypeError: it has a password
+        raise NodeKeyError(unusable(path, type(error).__name__)) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise NodeKeyError(str(_refusal(path, "not an EC key")))
+        raise NodeKeyError(unusable(path, "not an EC key"))
     return key
 
 
-def _refusal(path: Path, detail: str) -> Problem:
+def unusable(path: Path, detail: str) -> Problem:
+    """What to say of a key that cannot be used, and why."""
     return Problem(
         given=f"{path.name} cannot be used as the node's key ({detail})",
         rule="it must be an EC P-384 private key in OpenSSH format without a password",

@@ -114,7 +114,7 @@ class OneGate:
                 answer = self._session.request(
                     method, self._access.endpoint.rstrip("/") + path, data=body, timeout=self._timeout_s
                 )
-            except requests.RequestException as error:
+            except OSError as error:  # RequestException is one; a CA file that is gone is another
                 failure = type(error).__name__
                 continue
             if answer.ok:
@@ -132,6 +132,11 @@ class OneGate:
         )
 
 
+def is_publishable(key: str, value: str) -> bool:
+    """Whether OneGate takes and gives back an attribute as it is."""
+    return bool(_KEY.fullmatch(key) and _VALUE.fullmatch(value))
+
+
 def render_attributes(attributes: Mapping[str, str]) -> str:
     """The body of a PUT: one assignment a line, unquoted unless empty.
 
@@ -142,6 +147,6 @@ def render_attributes(attributes: Mapping[str, str]) -> str:
         ValueError: a key or value that OneGate would mangle.
     """
     for key, value in attributes.items():
-        if not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
+        if not is_publishable(key, value):
             raise ValueError(f"{key} cannot be published: OneGate mangles such values, encode it in base64")
     return "\n".join(f"{key}={value}" if value else f'{key}=""' for key, value in attributes.items())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
@@ -35,11 +35,16 @@ def load_certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
     """All certificates of a PEM text.
 
     Raises:
-        ValueError: none, or one that does not parse.
+        ValueError: none, or one that does not parse or has a key of a kind that nobody here knows.
     """
     certificates = tuple(x509.load_pem_x509_certificates(pem))
     if not certificates:
         raise ValueError("no certificate")
+    for certificate in certificates:
+        try:
+            certificate.public_key()  # parsed only now; whoever asks for it later expects no error
+        except UnsupportedAlgorithm as error:
+            raise ValueError(str(error)) from error
     return certificates
 
 
@@ -47,12 +52,14 @@ def load_key(pem: bytes) -> PrivateKeyTypes:
     """The private key of a PEM text without a password.
 
     Raises:
-        ValueError: not a key, or one that needs a password.
+        ValueError: not a key, one of a kind that nobody here knows, or one that needs a password.
     """
     try:
         return serialization.load_pem_private_key(pem, password=None)
     except TypeError as error:
         raise ValueError("the key has a password") from error
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -66,7 +73,7 @@ def issued_by(chain: tuple[x509.Certificate, ...], authority: x509.Certificate) 
     try:
         for certificate, issuer in zip(chain, issuers, strict=True):
             certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
@@ -77,10 +84,10 @@ def is_valid_at(certificate: x509.Certificate, instant: datetime) -> bool:
 
 
 def named_hosts(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Names and addresses in the SAN, for messages."""
+    """Names and addresses in the SAN; none where it cannot be read."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
         return ()
     addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
     return (*names.get_values_for_type(x509.DNSName), *addresses)

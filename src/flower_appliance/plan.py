@@ -12,6 +12,7 @@ from pathlib import Path
 from flower_appliance import machine as m
 from flower_appliance.audit_events import EVENTS_LOG
 from flower_appliance.checks import (
+    AuditCheck,
     ChildCheck,
     CudaCheck,
     DataCheck,
@@ -130,13 +131,15 @@ def _superlink(context: SuperLinkContext, machine: Machine, server_keys: Mapping
             HandshakeCheck(host=machine.loopback, port=m.SUPERLINK_PORT, ca=local_ca, subject="the SuperLink"),
             *((HealthCheck(host=machine.address, port=m.FLEET_PORT, ca=ca),) if served else ()),
             ChildCheck(unit=SUPERLINK_UNIT, program=SUPEREXEC),
+            AuditCheck(host=machine.loopback, port=m.AUDIT_PORT),
         ),
         provisions=requirement_provisions(context.requirements, user=machine.service_user),
         units_wait_for_checks=False,
         server_key=context.own_key,
         awaits_certificate=not served,
         obsolete=(
-            *stale_keys(server_keys, used=(served, wanted)),
+            # None while nothing is served: the certificate of an older one may only be missing for a moment.
+            *(stale_keys(server_keys, used=(served, wanted)) if served else ()),
             # A key that was given goes when none is given any more.
             *((m.SERVER_KEY,) if not context.server_key_pem else ()),
             # Of a key that this machine no longer has: the audit must not take its successor for a rotation.

@@ -1,6 +1,7 @@
 """Keeps this VM's OneGate attributes equal to what is known, and beats the heart. It decides no attribute's value.
 
-Losing OneGate stops nothing: what could not be written is written with the next beat.
+Losing OneGate stops nothing: what could not be written is written with the next beat. What it holds is read when it
+is met, and again after every failure, so that nothing of an earlier boot stays and only what is there is withdrawn.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from flower_appliance.errors import OneGateError
-from flower_appliance.onegate import OneGate
+from flower_appliance.onegate import OneGate, is_publishable
 
 LOG = logging.getLogger(__name__)
 
@@ -39,12 +40,26 @@ class Publisher:
         self._unix_time_s = unix_time_s
         self._wanted: dict[str, str] = {}
         self._present: dict[str, str] = {}
+        self._met = False
+        """Whether `_present` is what OneGate holds; otherwise it is what has been written since."""
+        self.vm_name = ""
+        """Of this VM, as OneGate gave it first; empty until then."""
         self._changed = asyncio.Event()
         self._writing = asyncio.Lock()
 
-    def found(self, present: Mapping[str, str]) -> None:
-        """Attributes that OneGate already holds, from an earlier boot."""
-        self._present = dict(present)
+    async def meet(self) -> None:
+        """Learn what OneGate holds of this VM, and take back what an earlier boot claimed.
+
+        Raises:
+            OneGateError: no answer, or one that is no VM.
+        """
+        if self._onegate is None:
+            return
+        vm = await asyncio.to_thread(self._onegate.own_vm)
+        self._present, self._met = dict(vm.attributes), True
+        self.vm_name = self.vm_name or vm.name
+        if vm.attributes.get("READY") == "YES" and "READY" not in self._wanted:
+            self.set({"READY": "NO"})
 
     def set(self, attributes: Mapping[str, str]) -> None:
         """Want these values; an empty one withdraws the attribute. Written soon, by `run`."""
@@ -53,16 +68,20 @@ class Publisher:
             self._wanted.update(changed)
             shown = {key: value if len(value) <= 60 else f"{value[:60]}..." for key, value in changed.items()}
             LOG.info("attributes: %s", ", ".join(f"{key}={value}" for key, value in shown.items()))
+            for key in (key for key, value in changed.items() if not is_publishable(key, value)):
+                LOG.error("%s is not published: OneGate would mangle its value", key)
             self._changed.set()
 
     async def run(self) -> None:
         """Write changes as they come, and a heartbeat at least every HEARTBEAT_S, until cancelled."""
         while True:
             await self.flush()
+            # Not wait_for: that of Python 3.11 forgets that it was cancelled where a change comes at that very moment.
+            waiting = asyncio.ensure_future(self._changed.wait())
             try:
-                await asyncio.wait_for(self._changed.wait(), HEARTBEAT_S)
-            except TimeoutError:
-                continue
+                await asyncio.wait({waiting}, timeout=HEARTBEAT_S)
+            finally:
+                waiting.cancel()
 
     async def flush(self) -> None:
         """Write what differs, with a heartbeat."""
@@ -71,13 +90,24 @@ class Publisher:
             return
         async with self._writing:
             self._changed.clear()
-            write, withdraw = difference(self._wanted, self._present)
-            write["FL_HEARTBEAT"] = str(int(self._unix_time_s()))
             try:
-                await asyncio.to_thread(self._onegate.publish, write)
-                self._present.update(write)
-                for key in withdraw:
-                    await asyncio.to_thread(self._onegate.withdraw, key)
-                    self._present.pop(key, None)
+                await self._write(self._onegate)
+                if not self._met:
+                    await self.meet()
+                    await self._write(self._onegate)
             except OneGateError as error:
+                self._present, self._met = {}, False
                 LOG.warning("attributes not written, the next heartbeat tries again: %s", error)
+
+    async def _write(self, onegate: OneGate) -> None:
+        write, withdraw = difference(self._publishable(), self._present)
+        write["FL_HEARTBEAT"] = str(int(self._unix_time_s()))
+        await asyncio.to_thread(onegate.publish, write)
+        self._present.update(write)
+        for key in withdraw:
+            await asyncio.to_thread(onegate.withdraw, key)
+            self._present.pop(key, None)
+
+    def _publishable(self) -> dict[str, str]:
+        """What is wanted, without what OneGate would mangle: one such value must not keep the others from it."""
+        return {key: value for key, value in self._wanted.items() if is_publishable(key, value)}

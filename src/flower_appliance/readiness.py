@@ -14,9 +14,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flower_appliance.checks import Check, ChildCheck, CudaCheck, DataCheck, HandshakeCheck, HealthCheck, KeyCheck
+from flower_appliance.checks import (
+    AuditCheck,
+    Check,
+    ChildCheck,
+    CudaCheck,
+    DataCheck,
+    HandshakeCheck,
+    HealthCheck,
+    KeyCheck,
+)
+from flower_appliance.control_routes import QUESTION
 from flower_appliance.errors import NodeKeyError, Problem
-from flower_appliance.nodekey import public_key
+from flower_appliance.nodekey import public_key, unusable
 from flower_appliance.supervisor import Finished, Program
 
 TIMEOUT_S = 5.0
@@ -60,19 +70,23 @@ def run_checks(
 
 
 def _run(check: Check, has_child: Callable[[str, str], bool], run: Run, timeout_s: float) -> Problem | None:
+    problem: Problem | None = None
     match check:
         case CudaCheck():
-            return _cuda(check, run)
+            problem = _cuda(check, run)
         case KeyCheck():
-            return _key(check)
+            problem = _key(check)
         case DataCheck():
-            return _data(check)
+            problem = _data(check)
         case HandshakeCheck():
-            return _handshake(check, timeout_s)
+            problem = _handshake(check, timeout_s)
         case HealthCheck():
-            return _health(check, timeout_s)
+            problem = _health(check, timeout_s)
+        case AuditCheck():
+            problem = _audit(check, timeout_s)
         case ChildCheck():
-            return None if has_child(check.unit, check.program) else _no_child(check)
+            problem = None if has_child(check.unit, check.program) else _no_child(check)
+    return problem
 
 
 def _cuda(check: CudaCheck, run: Run) -> Problem | None:
@@ -107,12 +121,9 @@ def _key(check: KeyCheck) -> Problem | None:
         public_key(path)
         mode = stat.S_IMODE(path.stat().st_mode)
     except NodeKeyError as error:
-        return Problem(
-            given=str(error),
-            rule="the node's key must be usable",
-            reason="the SuperLink lets in no node without it",
-            remedy="See above",
-        )
+        return error.problem
+    except OSError as error:
+        return unusable(path, error.strerror or str(error))
     if mode & 0o077:
         return Problem(
             given=f"{path.name} has mode {mode:04o}",
@@ -146,16 +157,20 @@ def _data(check: DataCheck) -> Problem | None:
 def readable_by(path: Path, user: str) -> bool:
     """Whether `user` (empty: the current one) may read a file, or list and enter a folder, by its mode bits.
 
-    Its parent folders are looked at, too; access control lists are not.
+    Its parent folders are looked at, too; access control lists are not. A link that leads nowhere, or in a circle, and
+    a file that has gone meanwhile, is not readable.
     """
     if not user:
         return os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
     entry = pwd.getpwnam(user)
     groups = set(os.getgrouplist(user, entry.pw_gid))
-    real = path.resolve()
-    if not all(_allows(parent, entry.pw_uid, groups, 0o1) for parent in real.parents):
+    try:
+        real = path.resolve(strict=True)
+        if not all(_allows(parent, entry.pw_uid, groups, 0o1) for parent in real.parents):
+            return False
+        return _allows(real, entry.pw_uid, groups, 0o5 if real.is_dir() else 0o4)
+    except (OSError, RuntimeError):  # RuntimeError: a circle, before Python 3.13
         return False
-    return _allows(real, entry.pw_uid, groups, 0o5 if real.is_dir() else 0o4)
 
 
 def _allows(path: Path, uid: int, groups: set[int], wanted: int) -> bool:
@@ -165,7 +180,10 @@ def _allows(path: Path, uid: int, groups: set[int], wanted: int) -> bool:
 
 
 def _handshake(check: HandshakeCheck, timeout_s: float) -> Problem | None:
-    context = ssl.create_default_context(cafile=check.ca)
+    try:
+        context = ssl.create_default_context(cafile=check.ca)
+    except OSError as error:
+        return _no_authority(check.ca, error)
     try:
         with (
             socket.create_connection((check.host, check.port), timeout=timeout_s) as plain,
@@ -192,7 +210,10 @@ def _handshake(check: HandshakeCheck, timeout_s: float) -> Problem | None:
 
 
 def _health(check: HealthCheck, timeout_s: float) -> Problem | None:
-    context = ssl.create_default_context(cafile=check.ca)
+    try:
+        context = ssl.create_default_context(cafile=check.ca)
+    except OSError as error:
+        return _no_authority(check.ca, error)
     connection = http.client.HTTPSConnection(check.host, check.port, timeout=timeout_s, context=context)
     try:
         connection.request("GET", "/health")
@@ -209,6 +230,35 @@ def _health(check: HealthCheck, timeout_s: float) -> Problem | None:
         rule="it must answer 200",
         reason="SuperNodes reach the SuperLink in no other way",
         remedy="Read flower-superlink.log and flower-gateway.log in /var/log/flower; this check is repeated",
+    )
+
+
+def _no_authority(path: str, error: OSError) -> Problem:
+    return Problem(
+        given=f"the CA certificate {path} cannot be read ({error.strerror or error})",
+        rule="it must be there, as this machine wrote it",
+        reason="without it no server can be verified",
+        remedy="Look whether the disk with it is still attached and sound, and restart the VM, which writes it anew",
+    )
+
+
+def _audit(check: AuditCheck, timeout_s: float) -> Problem | None:
+    connection = http.client.HTTPConnection(check.host, check.port, timeout=timeout_s)
+    try:
+        connection.request("GET", QUESTION)
+        status = connection.getresponse().status
+        detail = f"answers {status} to a question that names nobody"
+    except (OSError, http.client.HTTPException) as error:
+        status, detail = 0, f"does not answer ({error})"
+    finally:
+        connection.close()
+    if status == http.client.FORBIDDEN:
+        return None
+    return Problem(
+        given=f"the audit at {check.host}:{check.port} {detail}",
+        rule="it must answer 403",
+        reason="without it nobody's calls are written down, and no researcher can stop a run",
+        remedy="Read flower-audit.log in /var/log/flower, and look at the room on its disk; it is restarted by itself",
     )
 
 

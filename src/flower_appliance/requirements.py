@@ -13,10 +13,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from flower_appliance import pem
-from flower_appliance.fields import CONTEXT_PLACE, Fields
+from flower_appliance.fields import CONTEXT_PLACE, Fields, split_url
 
 WHEELHOUSE = "/srv/flower/wheelhouse"
 """Where a wheelhouse volume is mounted."""
@@ -70,6 +69,7 @@ def read_requirements(fields: Fields) -> Requirements | None:
                 "it belongs to FL_REQUIREMENTS",
                 "what is installed is a list with hashes, never all that a place offers",
                 f"Give FL_REQUIREMENTS, or remove {name} from {CONTEXT_PLACE}",
+                secret=name == "FL_INDEX_URL",
             )
         return None
     if len(sources) != 1:
@@ -108,7 +108,7 @@ def _entries(fields: Fields, text: str) -> tuple[Entry, ...]:
         if match is None:
             fields.refuse(
                 "FL_REQUIREMENTS",
-                f"{line[:80]!r} must be NAME==VERSION with one or more --hash=sha256:...",
+                f"{_shown(line)!r} must be NAME==VERSION with one or more --hash=sha256:...",
                 "a package without version and hash could be another one tomorrow",
                 "Lock it, for example with `uv pip compile --generate-hashes`, and encode the result with base64 -w0",
                 secret=True,
@@ -119,8 +119,13 @@ def _entries(fields: Fields, text: str) -> tuple[Entry, ...]:
     return tuple(found)
 
 
+def _shown(line: str) -> str:
+    """A line that is refused, without the name and password that a URL in it may hold."""
+    return re.sub(r"//[^/\s]*@", "//(not shown)@", line)[:80]
+
+
 def _check_index(fields: Fields) -> None:
-    parts = urlsplit(fields.text("FL_INDEX_URL"))
+    parts = split_url(fields.text("FL_INDEX_URL"))
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         fields.refuse(
             "FL_INDEX_URL",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from flower_appliance.errors import ContextSyntaxError, Problem
 
@@ -15,6 +16,19 @@ _ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=")
 _BARE = re.compile(r"[A-Za-z0-9_@%+:,./=-]+")
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\$`]|\\["\\$`])*)"', re.DOTALL)
 _SPACE = " \t\r\n"
+
+
+def read_assignments(path: Path) -> dict[str, str]:
+    """Variables of a context.sh on disk.
+
+    Bytes that are no UTF-8 become U+FFFD: OpenNebula passes on what it was given, in variables that are nobody's
+    business here, and those of this appliance are refused by their own rules then.
+
+    Raises:
+        ContextSyntaxError: as `parse_assignments`.
+        OSError: it cannot be read.
+    """
+    return parse_assignments(path.read_bytes().decode("utf-8", errors="replace"))
 
 
 def parse_assignments(text: str) -> dict[str, str]:

@@ -129,6 +129,8 @@ class Supervisor:
         self._running: dict[str, _Running] = {}
         self._exits: dict[int, asyncio.Future[int]] = {}
         self._sweep = asyncio.Lock()
+        self._unlogged: set[str] = set()
+        """Units whose latest line could not be written."""
 
     def begin(self) -> None:
         """Become the parent of orphans and watch for children that end; call it once, in the event loop."""
@@ -306,7 +308,15 @@ class Supervisor:
             cleaned = redactor.line(line)
             self._listener.on_line(unit.name, cleaned)
             if gate.passes(cleaned):
-                log.write(cleaned)
+                try:
+                    log.write(cleaned)
+                except OSError as error:
+                    # The output must be read on all the same: a pipe that nobody reads stops who writes into it.
+                    if unit.name not in self._unlogged:
+                        LOG.error("lines of %s are not written to its log: %s", unit.name, error)
+                    self._unlogged.add(unit.name)
+                else:
+                    self._unlogged.discard(unit.name)
 
     async def _stop(self, name: str) -> None:
         running = self._running[name]

@@ -25,8 +25,8 @@ from flower_appliance.unit import Unit
 
 LOG = logging.getLogger(__name__)
 
-APPLIANCE_UNIT = "flower-appliance.service"
-"""This program's own; the image brings it, and it is never touched here."""
+IMAGE_UNITS = frozenset({"flower-appliance.service", "flower-context.service"})
+"""This program's own and its helper; the image brings them, and they are never touched here."""
 UNIT_FOLDER = "/etc/systemd/system"
 SEEN = "/run/flower/journal-seen"
 """Microseconds since 1970 up to which the journal has been copied to the logs; forgotten with the boot, as it must."""
@@ -199,7 +199,7 @@ class Systemd:
 
     def _on_disk(self) -> set[str]:
         """Units that this or an earlier plan wrote."""
-        return {path.name for path in self._unit_folder.glob("flower-*.service")} - {APPLIANCE_UNIT}
+        return {path.name for path in self._unit_folder.glob("flower-*.service")} - IMAGE_UNITS
 
     def _follow_also(self, units: set[str]) -> None:
         """Follow these units' entries, too; a replay is harmless, since every entry carries its time."""
@@ -212,12 +212,17 @@ class Systemd:
 
     async def _follow(self, units: Sequence[str]) -> None:
         while True:
-            process = await asyncio.create_subprocess_exec(
-                *follow_command(units),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                limit=1 << 20,
-            )
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *follow_command(units),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    limit=1 << 20,
+                )
+            except OSError as error:
+                LOG.error("journalctl cannot be started, which is tried again: %s", error)
+                await asyncio.sleep(FOLLOW_AGAIN_S)
+                continue
             try:
                 assert process.stdout is not None
                 while line := await process.stdout.readline():

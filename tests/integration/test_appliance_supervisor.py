@@ -86,19 +86,19 @@ class Starter:
     """Starts supervisors and makes sure that nothing of theirs survives the test."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.run: Run | None = None
 
     def __call__(self, **scripts: str) -> Run:
         units = [{"name": f"{name}.service", "script": script} for name, script in scripts.items()]
-        mark = f"test-{os.getpid()}-{self._folder.name}"
-        with (self._folder / "events").open("wb") as events:
+        mark = f"test-{os.getpid()}-{self.folder.name}"
+        with (self.folder / "events").open("wb") as events:
             process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(self._folder), mark, json.dumps(units)],
+                [sys.executable, "-c", PROGRAM, str(self.folder), mark, json.dumps(units)],
                 stdout=events,
                 start_new_session=True,
             )
-        self.run = Run(self._folder, mark, process)
+        self.run = Run(self.folder, mark, process)
         return self.run
 
     def close(self) -> None:
@@ -215,3 +215,12 @@ def test_a_unit_gets_nothing_of_the_supervisors_own_environment(supervise: Start
     run = supervise(a="echo [$PYTHONPATH] [$HOME]; exec sleep 1000")
 
     assert run.wait_for("line") == ["[] []"]
+
+
+def test_a_log_that_cannot_be_written_stops_neither_its_unit_nor_its_restarts(supervise: Starter) -> None:
+    """A full disk does the same: what a unit prints must be read on, or it would block, or end for good."""
+    (supervise.folder / "a.log").mkdir()
+    run = supervise(a="i=0; while [ $i -lt 40 ]; do printf '%04096d\\n' $i; i=$((i+1)); done; echo done $$; exit 3")
+
+    assert run.wait_for("exit", 2)[:2] == [3, 3]
+    assert len([line for line in run.of("line") if line.startswith("done")]) >= 2

@@ -186,12 +186,18 @@ def test_a_body_that_is_no_message_leaves_the_call_without_an_id() -> None:
 
 
 def test_a_new_server_certificate_is_a_rotation_and_the_first_one_is_not() -> None:
-    assert events_of({}, {SERVER_CERT: "aa", CA_CERT: "cc"}, []) == []
-    assert events_of({SERVER_CERT: "aa", CA_CERT: "cc"}, {SERVER_CERT: "bb", CA_CERT: "cc"}, []) == [
+    assert events_of({}, {SERVER_CERT: "aa", CA_CERT: "cc"}) == []
+    assert events_of({SERVER_CERT: "aa", CA_CERT: "cc"}, {SERVER_CERT: "bb", CA_CERT: "cc"}) == [
         Event(action="rotate", reason="server certificate: sha256 aa -> bb")
     ]
-    (event,) = events_of({}, {}, [GATEWAY_CONFIG])
-    assert event.action == "configure"
+
+
+def test_rules_that_were_written_are_told_once() -> None:
+    for before in ({}, {GATEWAY_CONFIG: "11"}):
+        (event,) = events_of(before, {GATEWAY_CONFIG: "22"})
+        assert event.action == "configure"
+    assert events_of({GATEWAY_CONFIG: "22"}, {GATEWAY_CONFIG: "22"}) == []
+    assert events_of({GATEWAY_CONFIG: "22"}, {}) == []
 
 
 def test_events_come_back_as_they_were_written_and_readable_by_the_service_only(tmp_path: Path) -> None:

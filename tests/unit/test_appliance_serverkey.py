@@ -80,7 +80,7 @@ def test_without_a_certificate_the_superlink_runs_and_the_gateway_waits(boots: B
 
     assert wanted.awaits_certificate
     assert units(wanted) == ["flower-superlink", "flower-audit"]
-    assert [type(check).__name__ for check in wanted.checks] == ["HandshakeCheck", "ChildCheck"]
+    assert [type(check).__name__ for check in wanted.checks] == ["HandshakeCheck", "ChildCheck", "AuditCheck"]
     assert boots.keys == {"server-0.key": 0o600}
     request = x509.load_pem_x509_csr(applied.server_request.encode())
     asked = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -126,6 +126,18 @@ def test_a_new_key_waits_beside_the_served_one_and_takes_over_with_its_certifica
     assert applied.digests["flower-gateway.service reload"] != second.digests["flower-gateway.service reload"]
     assert set(boots.keys) == {"server-1.key"}
     assert not boots.machine.path("/etc/flower/certs/server-0.csr").exists()
+
+
+def test_no_key_is_given_up_while_no_certificate_is_in_use(boots: Boots) -> None:
+    """The certificate may only be missing for a moment; without its key it would be of no use any more."""
+    _, first = boots.take(own_values())
+    old = sign(CA, first.server_request)
+    boots.take(own_values(certificate=old))
+
+    boots.take(own_values(epoch=1))
+    assert set(boots.keys) == {"server-0.key", "server-1.key"}
+    back, _ = boots.take(own_values(certificate=old, epoch=1))
+    assert not back.awaits_certificate
 
 
 def test_a_certificate_of_a_key_that_is_gone_is_not_served_and_another_is_asked_for(
