@@ -99,7 +99,11 @@ def clear_obsolete(plan: Plan, machine: Machine) -> None:
 
 
 def remember(applied: Applied, machine: Machine) -> None:
-    """Keep what the running services were started with; call it after they were started or restarted."""
+    """Keep what the running services were started with; call it after they were started or restarted.
+
+    Raises:
+        OSError: the file system refuses.
+    """
     content = json.dumps(dict(applied.digests), indent=1, sort_keys=True)
     write_file(machine.path(APPLIED), content.encode(), mode=0o600)
 

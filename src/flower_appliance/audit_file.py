@@ -118,7 +118,7 @@ class AuditFile:
         return lines
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; nothing can be appended any more."""
         os.close(self._descriptor)
 
     def _open(self) -> int:

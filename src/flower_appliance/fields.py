@@ -25,7 +25,7 @@ CONTEXT_PLACE = "the CONTEXT section of the VM template"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _GUEST_PATH = re.compile(r"/[A-Za-z0-9._/+@ -]*")
-_ECHO = re.compile(r"[A-Za-z0-9+/=._:@-]{1,255}")
+_ECHO = re.compile(r"[A-Za-z0-9+/=._:@ -]{1,255}")
 _URL = re.compile(r"[!-~]+")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}")
 INT_MAX = 2**31 - 1
@@ -234,12 +234,12 @@ class Fields:
         return value
 
     def echo(self, name: str) -> str:
-        """A word that is written back through OneGate as it is, or nothing."""
+        """A text that is written back through OneGate as it is, or nothing."""
         value = self.text(name)
         if value and not _ECHO.fullmatch(value):
             self.refuse(
                 name,
-                "it must be 1 to 255 letters, digits or characters of +/=._:@-",
+                "it must be 1 to 255 letters, digits, spaces or characters of +/=._:@-",
                 "it is written back through OneGate, which mangles other characters",
                 f"Let the stack set {name}, or remove it from {CONTEXT_PLACE}",
             )

@@ -16,7 +16,11 @@ class Owner:
 
 
 def write_file(path: Path, content: bytes, *, mode: int, owner: Owner | None = None) -> None:
-    """Replace `path` atomically; at no instant can anyone read the content whom `mode` does not allow."""
+    """Replace `path` atomically; at no instant can anyone read the content whom `mode` does not allow.
+
+    Raises:
+        OSError: the file system refuses; what was there before is there still.
+    """
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode & 0o600)
@@ -35,7 +39,11 @@ def write_file(path: Path, content: bytes, *, mode: int, owner: Owner | None = N
 
 
 def write_if_changed(path: Path, content: bytes, *, mode: int, owner: Owner | None = None) -> bool:
-    """`write_file` where content, mode or owner differ; whether it wrote."""
+    """`write_file` where content, mode or owner differ; whether it wrote.
+
+    Raises:
+        OSError: as `write_file`.
+    """
     if path.is_file() and not path.is_symlink():
         stat = path.stat()
         same_owner = owner is None or (stat.st_uid, stat.st_gid) == (owner.uid, owner.gid)
@@ -46,7 +54,11 @@ def write_if_changed(path: Path, content: bytes, *, mode: int, owner: Owner | No
 
 
 def make_folder(path: Path, *, mode: int, owner: Owner | None = None) -> None:
-    """Make the folder, or correct mode and owner of an existing one; parents get the usual 0755."""
+    """Make the folder, or correct mode and owner of an existing one; parents get the usual 0755.
+
+    Raises:
+        OSError: the file system refuses.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=mode, exist_ok=True)
     if path.stat().st_mode & 0o7777 != mode:

@@ -1,5 +1,8 @@
 """Installs a zone's packages with pip into a folder of their own, which services find after it is complete.
 
+The folder may outlive the image, on a volume for the state: what was installed for another Python, or beside other
+packages of an image, is installed anew.
+
 The image's environment is not touched, and nothing in it is replaced: a list that names a package of the image in
 another version is refused. Wheels only, so that no code of a package runs at installation.
 """
@@ -7,19 +10,22 @@ another version is refused. Wheels only, so that no code of a package runs at in
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from flower_appliance.errors import Problem
 from flower_appliance.files import Owner
-from flower_appliance.places import whole_folder
+from flower_appliance.places import remove, whole_folder
 from flower_appliance.provisions import Install
 from flower_appliance.requirements import Entry
 from flower_appliance.supervisor import Finished, Program
 
 TIMEOUT_S = 1800.0
 """Longest time for one installation; a large framework is copied from a slow disk in minutes."""
+STAMP = ".installed-for"
+"""File that says for which image the packages around it were installed."""
 _SHOWN_LINES = 4
 _REASON = "code that the zone did not name would run beside its data"
 
@@ -40,7 +46,8 @@ def install(
         run: runs pip in a folder.
     """
     missing, problem = not_in_image(wanted.entries, image_packages())
-    if problem is not None or folder.is_dir():
+    stamp = _stamp(missing)
+    if problem is not None or _installed(folder) == stamp:
         return problem
     if wheelhouse is not None and not wheelhouse.is_dir():
         return _failed(f"the wheelhouse {wheelhouse} is no folder", "Attach the volume, or correct FL_WHEELHOUSE_PATH")
@@ -53,6 +60,8 @@ def install(
                 finished = run(pip_command(wanted, python, work, wheelhouse), work)
                 if finished.status != 0:
                     raise _PipError(finished.output)
+            (work / "content" / STAMP).write_text(stamp, encoding="utf-8")
+            remove(folder)
     except _PipError as error:
         remedy = "Put the wheels of the list, for this Python, into the wheelhouse or index, or correct FL_REQUIREMENTS"
         return _failed(f"FL_REQUIREMENTS could not be installed: {error}", remedy)
@@ -98,6 +107,18 @@ def image_packages() -> dict[str, str]:
         str(found.metadata["Name"]).lower().replace("_", "-").replace(".", "-"): found.version
         for found in metadata.distributions()
     }
+
+
+def _stamp(missing: Sequence[Entry]) -> str:
+    """For which Python, and what of the list the image has not got; the appliance runs in the services' environment."""
+    return "".join(f"{line}\n" for line in (sys.implementation.cache_tag, *(entry.text for entry in missing)))
+
+
+def _installed(folder: Path) -> str | None:
+    try:
+        return (folder / STAMP).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
 
 
 class _PipError(Exception):

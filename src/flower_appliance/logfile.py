@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -54,8 +55,8 @@ class LevelGate:
 class RotatingLog:
     """An append-only file of lines; `<name>.1` is the youngest of the files before it.
 
-    It is opened by the first line, and again by the next one where something failed: a disk that was full for a while
-    costs the lines of that while and no more.
+    What fails is tried again with the next line: a disk that was full for a while costs the lines of that while and no
+    more.
     """
 
     def __init__(self, path: Path, *, most_bytes: int = 10_000_000, keep: int = 3) -> None:
@@ -64,6 +65,8 @@ class RotatingLog:
         self._keep = keep
         self._descriptor: int | None = None
         self._size = 0
+        with contextlib.suppress(OSError):  # the first line that is written tells of it
+            self._open()
 
     def write(self, line: str) -> None:
         """Append one line, rotating first where it would not fit.

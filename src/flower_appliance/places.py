@@ -23,6 +23,9 @@ def whole_folder(folder: Path, *, owner: Owner | None) -> Iterator[Path]:
     Args:
         folder: the place; its parent holds nothing else.
         owner: the services' user, whose group may read it; None where they run as this process does.
+
+    Raises:
+        OSError: the file system refuses; nothing of it is left then.
     """
     parent = folder.parent
     # Whatever the umask is: services that read below it have another user.
@@ -49,6 +52,9 @@ def is_mounted(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
     Args:
         path: The mount point.
         mounts: What the kernel says of this process's mounts (proc_pid_mountinfo(5)).
+
+    Raises:
+        OSError: the kernel does not say.
     """
     found = False
     for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -59,7 +65,11 @@ def is_mounted(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder that may not be there."""
+    """Remove a file or folder that may not be there.
+
+    Raises:
+        OSError: a file cannot be removed; of a folder stays what cannot.
+    """
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -67,7 +77,11 @@ def remove(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Bring a file's content, or a folder's entries, to the disk."""
+    """Bring a file's content, or a folder's entries, to the disk.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

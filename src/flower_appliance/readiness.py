@@ -49,7 +49,11 @@ Run = Callable[[Program], Finished]
 
 
 def run_nothing(program: Program) -> Finished:
-    """For plans without a check that needs a program."""
+    """For plans without a check that needs a program.
+
+    Raises:
+        OSError: always.
+    """
     raise OSError(f"nothing here can run {program.argv[-1]}")
 
 

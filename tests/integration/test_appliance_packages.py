@@ -69,8 +69,25 @@ def test_a_wheel_with_the_right_hash_is_installed_offline_and_services_can_only_
     assert installed(entry(path), folder, path.parent) is None
     assert answer_of(folder) == "42"
     assert (folder / f"{MODULE}.py").stat().st_mode & 0o777 == 0o440
+    wheels = path.parent
     path.unlink()
-    assert installed(entry(wheel(tmp_path / "elsewhere")), folder, path.parent) is None, "it is there already"
+    assert installed(entry(wheel(tmp_path / "elsewhere")), folder, wheels) is None, "it is there already"
+
+
+def test_what_was_installed_for_another_image_is_installed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder may lie on a volume that outlives the image."""
+    path = wheel(tmp_path / "wheels")
+    folder = tmp_path / "requirements" / "one"
+    with monkeypatch.context() as earlier:
+        # The image of then had the package itself.
+        earlier.setattr("flower_appliance.install.image_packages", lambda: {PACKAGE: "1.0"})
+        assert installed(entry(path), folder, path.parent) is None
+        assert not (folder / f"{MODULE}.py").exists()
+    assert installed(entry(path), folder, path.parent) is None
+    assert answer_of(folder) == "42"
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 @pytest.mark.parametrize("fault", ["another hash", "not there", "for another Python"])

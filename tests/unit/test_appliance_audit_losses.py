@@ -20,8 +20,8 @@ from flower_appliance.gateway import gateway_config
 from flower_appliance.machine import Machine
 from tests.appliance_support import NOW, make_authority, superlink_values
 from tests.patience import PATIENCE_S
+from tests.unit.test_appliance_audit import HOST, PORT
 from tests.unit.test_appliance_audit import Machine as Audited
-from tests.unit.test_appliance_audit import free_port
 from tests.unit.test_appliance_audit_facts import body
 
 CA = make_authority()
@@ -142,11 +142,11 @@ def test_after_a_write_that_failed_nothing_is_written_behind_it(
 async def test_a_disk_that_is_full_during_a_question_ends_the_service_which_is_then_started_anew(
     machine: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service, port = machine.boot(), free_port()
-    serving = asyncio.create_task(service.run("127.0.0.1", port))
+    service = machine.boot()
+    serving = asyncio.create_task(service.run(HOST, PORT))
     while not serving.done():
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection(HOST, PORT)
             break
         except ConnectionRefusedError:
             await asyncio.sleep(0.02)

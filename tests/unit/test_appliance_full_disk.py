@@ -29,7 +29,7 @@ from flower_appliance.systemd import Systemd
 from tests.appliance_support import NOW, TOKEN, make_authority
 from tests.https_site import Site
 from tests.patience import eventually
-from tests.unit.test_appliance_audit import free_port
+from tests.unit.test_appliance_audit import HOST, PORT
 
 AUTHORITY = make_authority(days=20_000)
 
@@ -159,15 +159,14 @@ async def test_a_machine_is_proven_only_while_its_audit_answers(tmp_path: Path) 
     file = AuditFile(tmp_path / "audit.jsonl", head_path=tmp_path / "head", now=lambda: NOW)
     logs = {"gateway_log": tmp_path / "g.log", "events_log": tmp_path / "e.log"}
     service = AuditService(file, federation="hospitals", now=lambda: NOW, show=lambda _: None, **logs)
-    port = free_port()
 
     async def problem() -> str:
-        checks = [AuditCheck(host="127.0.0.1", port=port)]
+        checks = [AuditCheck(host=HOST, port=PORT)]
         (verdict,) = await asyncio.to_thread(run_checks, checks, has_child=lambda *_: True)
         return str(verdict.problem or "")
 
     assert "written down" in await problem()
-    serving = asyncio.create_task(service.run("127.0.0.1", port))
+    serving = asyncio.create_task(service.run(HOST, PORT))
 
     async def passes() -> bool:
         return await problem() == ""

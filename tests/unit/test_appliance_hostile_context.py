@@ -77,6 +77,11 @@ def test_a_word_that_onegate_would_mangle_is_refused_since_it_is_written_back(na
     assert "written back through OneGate" in text
 
 
+def test_what_is_written_back_is_what_onegate_gives_back_and_no_more_is_refused() -> None:
+    values = {**VALUES["superlink"], "FL_CONTEXT_REVISION": "own key 0", "FL_SERVER_NAMES": "10.0.0.5"}
+    assert read_context({**values, "FL_SERVER_REQUEST": "a+/=._:@-Z 9"}, now=NOW).revision == "own key 0"
+
+
 def test_foreign_variables_may_hold_bytes_that_are_no_text(tmp_path: Path) -> None:
     text = render_assignments({**VALUES["supernode"], "SSH_PUBLIC_KEY": "ssh-ed25519 AAAA Jürgen"})
     (tmp_path / "context.sh").write_bytes(text.encode("latin-1"))
