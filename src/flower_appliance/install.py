@@ -111,7 +111,9 @@ def image_packages() -> dict[str, str]:
 
 def _stamp(missing: Sequence[Entry]) -> str:
     """For which Python, and what of the list the image has not got; the appliance runs in the services' environment."""
-    return "".join(f"{line}\n" for line in (sys.implementation.cache_tag, *(entry.text for entry in missing)))
+    return "".join(
+        f"{line}\n" for line in (sys.implementation.cache_tag, *(f"{each.name}=={each.version}" for each in missing))
+    )
 
 
 def _installed(folder: Path) -> str | None:
