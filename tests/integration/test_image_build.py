@@ -19,11 +19,16 @@ from tests.image_support import MARKS, TOOL_S, built_image
 pytestmark = MARKS
 
 
+ELSEWHERE = {"TZ": "Asia/Tokyo", "LANG": "C.UTF-8", "PYTHONHASHSEED": "7"}
+"""What another builder's environment may be like; its umask besides."""
+
+
 def image_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flower_federation.imaging.cli", *map(str, arguments)]
+    command = [sys.executable, "-B", "-m", "flower_federation.imaging.cli", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=REPOSITORY, env=dict(os.environ), capture_output=True, text=True, timeout=TOOL_S, check=False
-    )
+        command, cwd=REPOSITORY, env={**os.environ, **ELSEWHERE}, umask=0o077, capture_output=True, text=True,
+        timeout=TOOL_S, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return private, public
 
 
-def test_a_second_build_gives_the_same_bytes_signed_and_a_changed_byte_is_refused(
+def test_a_build_by_another_builder_gives_the_same_bytes_signed_and_a_changed_byte_is_refused(
     tmp_path: Path, keys: tuple[Path, Path]
 ) -> None:
     first = built_image()

@@ -310,6 +310,8 @@ async def test_keys_are_made_on_the_volume_for_the_state_and_nowhere_where_there
 def test_the_image_holds_nothing_that_two_machines_must_not_share(appliance: Appliance) -> None:
     root = appliance.root
     assert (root / "etc/machine-id").read_text() == ""
+    assert (root / "etc/resolv.conf").read_text() == ""
+    assert (root / "etc/hostname").read_text() == "flower-appliance\n"
     assert not list(root.glob("etc/ssh/ssh_host_*"))
     assert not list(root.glob("var/lib/systemd/random-seed"))
     assert not [path for path in root.rglob("*.key") if path.is_file()]
