@@ -288,7 +288,8 @@ class Vm:
 
     @property
     def mark(self) -> str:
-        return f"test-{self.vm_id}-{self.folder.parent.name}"
+        # Of this test process alone: `stop` kills what carries it, and others may run the same test on this machine.
+        return f"test-{os.getpid()}-{self.vm_id}-{self.folder.parent.name}"
 
     def pids(self, program: str = "") -> list[int]:
         """Living processes of this VM, those that run `program` only where it is given."""
