@@ -16,8 +16,7 @@ from flower_appliance.trusted import parse_trusted, render_trusted
 from infra.central_settings import CentralSettings
 from infra.zone_settings import ZoneSettings
 from tests.components_support import LIVE, TEMPLATE, RecordingCloud, node_key
-from tests.infra_support import load_stack
-from tests.unit.test_infra_programs import centre, run_central, run_zone
+from tests.infra_support import centre, load_stack, run_central, run_zone
 
 MADRID = "organization/flower-federation/madrid-central"
 
